@@ -1,0 +1,18 @@
+// Builds every package: TypeScript to dist, then the console's page.
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const require = createRequire(import.meta.url)
+
+/** Runs a tool of node_modules with this Node; ends the build when it fails. */
+function run(name, bin, args, cwd = root) {
+  const tool = path.join(path.dirname(require.resolve(`${name}/package.json`)), bin)
+  const { status } = spawnSync(process.execPath, [tool, ...args], { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+run('typescript', 'bin/tsc', ['-b', ...process.argv.slice(2)])
+run('vite', 'bin/vite.js', ['build', '--logLevel', 'warn'], path.join(root, 'packages/console'))
