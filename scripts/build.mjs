@@ -1,9 +1,11 @@
 // Builds every package: TypeScript to dist, then the console's page.
 import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const started = new Date()
 const root = fileURLToPath(new URL('..', import.meta.url))
 const require = createRequire(import.meta.url)
 
@@ -16,3 +18,8 @@ function run(name, bin, args, cwd = root) {
 
 run('typescript', 'bin/tsc', ['-b', ...process.argv.slice(2)])
 run('vite', 'bin/vite.js', ['build', '--logLevel', 'warn'], path.join(root, 'packages/console'))
+
+// Tells packages/cli/bin/volant.js how old the sources of this build are.
+const stamp = path.join(root, 'node_modules/.volant-built')
+fs.writeFileSync(stamp, `${started.toISOString()}\n`)
+fs.utimesSync(stamp, started, started)

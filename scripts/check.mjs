@@ -34,10 +34,17 @@ const number = (pattern) => (output) => Number(pattern.exec(output)?.[1] ?? 0)
 
 check('format and lint', bin('@biomejs/biome', 'biome'), ['check', '.'], number(/Checked (\d+) files/))
 check('build types', bin('typescript', 'tsc'), ['-b', '--verbose'], (output) => output.match(/Project '/g)?.length ?? 0)
-check('types with tests', bin('typescript', 'tsc'), ['-p', 'tsconfig.test.json', '--listFilesOnly'], (output) => own(output))
+check('types with tests', bin('typescript', 'tsc'), ['-p', 'tsconfig.test.json', '--listFilesOnly'], (output) =>
+  own(output),
+)
 check('types with tests', bin('typescript', 'tsc'), ['-p', 'tsconfig.test.json'])
 check('types of the console', bin('typescript', 'tsc'), ['-p', 'packages/console'])
-check('import boundaries', bin('dependency-cruiser', 'depcruise'), ['packages', 'examples', '--config', '.dependency-cruiser.cjs'], number(/\((\d+) modules/))
+check(
+  'import boundaries',
+  bin('dependency-cruiser', 'depcruise'),
+  ['packages', 'examples', '--config', '.dependency-cruiser.cjs'],
+  number(/\((\d+) modules/),
+)
 check('dead code', bin('knip'), ['--no-progress'])
 if (!process.exitCode && !process.argv.includes('--no-tests')) {
   const { status } = spawnSync(process.execPath, ['scripts/test.mjs'], { cwd: root, stdio: 'inherit' })
