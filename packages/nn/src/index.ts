@@ -1,1 +1,7 @@
-export {}
+export { NnError } from './errors.js'
+export { type CsrMatrix, csrFromRows, type LinearModel, linearScores } from './linear/matrix.js'
+export { type RidgeSettings, trainRidge } from './linear/ridge.js'
+export type { Convergence, LinearSettings } from './linear/settings.js'
+export { trainSoftmax } from './linear/softmax.js'
+export { type SquaredHingeSettings, trainSquaredHinge } from './linear/squared-hinge.js'
+export { hashName, Random } from './random.js'
