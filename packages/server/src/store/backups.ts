@@ -1,0 +1,155 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { VolantError } from '@volant/data'
+import { diskError, syncFolder } from './files.js'
+import { guardFolder } from './guard.js'
+import { PgliteDatabase } from './pglite.js'
+import type { Log } from './store.js'
+
+export interface BackupSchedule {
+  /** Hours between two backups; default 24. */
+  everyHours?: number
+  /** How many are kept; default 3. */
+  keep?: number
+}
+
+export interface Backups {
+  /** Writes a backup now. Statements wait while the folder is copied to memory, not while it is compressed. */
+  now(): Promise<{ file: string; bytes: number }>
+  /** Called after each backup. */
+  onDone(listener: () => Promise<void>): void
+  stop(): Promise<void>
+}
+
+const checkEveryMs = 10 * 60_000
+
+/** Backs PGlite up when the newest file in `folder` is older than the schedule says. */
+export function scheduleBackups(
+  pglite: PgliteDatabase,
+  folder: string,
+  { everyHours = 24, keep = 3 }: BackupSchedule,
+  log: Log,
+): Backups {
+  const listeners: (() => Promise<void>)[] = []
+  let running: Promise<unknown> = Promise.resolve()
+
+  async function write(): Promise<{ file: string; bytes: number }> {
+    await mkdir(folder, { recursive: true })
+    const file = path.join(folder, `database-${new Date().toISOString().replace(/[:.]/g, '-')}.tar.gz`)
+    const bytes = await compress(await pglite.dump(), file)
+    for (const old of (await backupFiles(folder)).slice(keep)) await rm(path.join(folder, old))
+    for (const listener of listeners) await listener()
+    return { file, bytes }
+  }
+
+  function now(): Promise<{ file: string; bytes: number }> {
+    const next = running.then(write, write)
+    running = next.catch(() => {})
+    return next
+  }
+
+  async function check(): Promise<void> {
+    const newest = (await backupFiles(folder))[0]
+    const at = newest === undefined ? startedAt : (await stat(path.join(folder, newest))).mtimeMs
+    if (Date.now() - at < everyHours * 3_600_000) return
+    const { file, bytes } = await now()
+    log.info({ file, bytes }, 'database backed up')
+  }
+
+  const startedAt = Date.now()
+  const timer = setInterval(
+    () => {
+      check().catch((error: Error) => log.error({ err: error }, 'backup failed'))
+    },
+    Math.min(checkEveryMs, everyHours * 3_600_000),
+  )
+  timer.unref()
+
+  return {
+    now,
+    onDone: (listener) => void listeners.push(listener),
+    stop: async () => {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** Names of the backups in a folder, newest first. */
+async function backupFiles(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names
+    .filter((name) => /^database-.*\.tar\.gz$/.test(name))
+    .sort()
+    .reverse()
+}
+
+async function compress(tar: Uint8Array, file: string): Promise<number> {
+  const temporary = `${file}.part`
+  try {
+    await pipeline(Readable.from(slices(tar)), createGzip({ level: 3 }), createWriteStream(temporary))
+    const handle = await open(temporary, 'r+')
+    await handle.sync()
+    await handle.close()
+    await rename(temporary, file)
+    await syncFolder(path.dirname(file))
+    return (await stat(file)).size
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw diskError(error, file)
+  }
+}
+
+function* slices(bytes: Uint8Array, size = 1 << 20): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+/**
+ * Replaces the database of a data folder by a backup (default: the newest). The broken one is kept beside it as
+ * `database.broken-<time>`. What the journal still holds is inserted again at the next start.
+ * Throws `data-folder-in-use`, `no-backup`, `bad-backup`; the old database stays in place then.
+ */
+export async function restoreBackup(
+  dataFolder: string,
+  backup?: string,
+): Promise<{ file: string; aside: string | undefined }> {
+  const guard = await guardFolder(dataFolder)
+  try {
+    const folder = path.join(dataFolder, 'backups')
+    const newest = (await backupFiles(folder))[0]
+    const file = backup ?? (newest && path.join(folder, newest))
+    if (file === undefined) {
+      throw new VolantError('no-backup', `There is no backup in "${folder}".`, { folder })
+    }
+    const fresh = path.join(dataFolder, 'database.restoring')
+    await rm(fresh, { recursive: true, force: true })
+    await load(fresh, file)
+    const database = path.join(dataFolder, 'database')
+    const aside = (await stat(database).catch(() => undefined)) && `${database}.broken-${Date.now()}`
+    if (aside) await rename(database, aside)
+    await rename(fresh, database)
+    await syncFolder(dataFolder)
+    return { file, aside }
+  } finally {
+    await guard.release()
+  }
+}
+
+async function load(folder: string, file: string): Promise<void> {
+  try {
+    const database = await PgliteDatabase.open({ folder, load: await readFile(file) })
+    await database.close()
+  } catch (cause) {
+    await rm(folder, { recursive: true, force: true })
+    throw new VolantError(
+      'bad-backup',
+      `"${file}" cannot be restored: ${(cause as Error).message}. Take another file of the same folder.`,
+      { file },
+      { cause },
+    )
+  }
+}

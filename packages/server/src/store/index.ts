@@ -1,0 +1,8 @@
+export type { Artifacts, Source, Stored, Tree } from './artifacts.js'
+export { restoreBackup } from './backups.js'
+export { type ColumnType, insertMany, json } from './batch.js'
+export { isCode } from './database.js'
+export { newId } from './ids.js'
+export type { Migration } from './migrations.js'
+export { type Log, openStore, type Store, type StoreOptions, silent } from './store.js'
+export type { Tables } from './tables.js'

@@ -1,0 +1,155 @@
+import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { VolantError } from '@volant/data'
+import type { Kysely } from 'kysely'
+import { type Artifacts, openArtifacts } from './artifacts.js'
+import { type BackupSchedule, type Backups, scheduleBackups } from './backups.js'
+import { type Database, openPglite, openPostgres } from './database.js'
+import { writeWhole } from './files.js'
+import { guardFolder } from './guard.js'
+import { type Migration, migrate } from './migrations.js'
+import type { Tables } from './tables.js'
+
+/** How the data folder is laid out; a folder with a higher number is refused. */
+const folderFormat = 1
+
+export interface StoreOptions {
+  /** Made when it is not there. One process only may use it. */
+  dataFolder: string
+  /** A PostgreSQL server (15 or later); without it PGlite in the data folder. */
+  databaseUrl?: string
+  /** Every part's steps; `store` adds its own. */
+  migrations: readonly Migration[]
+  /** PGlite only. Default: every 24 hours, the last 3 kept. */
+  backups?: BackupSchedule | false
+  /** How long a statement may wait for the database. */
+  lockTimeoutMs?: number
+  /** Called once when the database stops by itself; nothing works after that. */
+  onFatal?: (error: Error) => void
+  log?: Log
+}
+
+/** What the shared parts say: pino's loggers fit. */
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
+
+export interface Store {
+  readonly kind: 'pglite' | 'postgres'
+  readonly folder: string
+  /** On PGlite one connection: inside a transaction use the transaction only. */
+  readonly db: Kysely<Tables>
+  /** The database underneath, for the job queue. */
+  readonly database: Database
+  readonly artifacts: Artifacts
+  readonly backups: Backups | undefined
+  /** A new empty folder for work in progress; all of them are removed at the next start. */
+  scratch(name?: string): Promise<string>
+  /** Waits for running statements and frees the folder. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the data folder: takes its guard, opens the database, brings the schema up to date.
+ * Throws `data-folder-in-use`, `bad-data-folder`, `newer-data-folder`, `database-broken`, `database-unreachable`,
+ * `migration-failed`; the folder is free again then.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { databaseUrl, migrations, lockTimeoutMs, onFatal, log = silent } = options
+  const folder = path.resolve(options.dataFolder)
+  await makeFolder(folder)
+  const guard = await guardFolder(folder)
+  try {
+    await checkFormat(folder)
+    const database = databaseUrl
+      ? await openPostgres(databaseUrl, { lockTimeoutMs })
+      : await openPglite({ folder: path.join(folder, 'database') }, { lockTimeoutMs, onFatal })
+    try {
+      await migrate(database.db as Kysely<unknown>, migrations, database.place)
+      const scratchFolder = path.join(folder, 'scratch')
+      await rm(scratchFolder, { recursive: true, force: true })
+      const artifacts = await openArtifacts(folder)
+      const backups =
+        database.kind === 'pglite' && options.backups !== false
+          ? scheduleBackups(database.pglite, path.join(folder, 'backups'), options.backups ?? {}, log)
+          : undefined
+      return {
+        kind: database.kind,
+        folder,
+        db: database.db,
+        database,
+        artifacts,
+        backups,
+        scratch: async (name = 'work') => {
+          await mkdir(scratchFolder, { recursive: true })
+          return await mkdtemp(path.join(scratchFolder, `${name}-`))
+        },
+        close: async () => {
+          await backups?.stop()
+          await database.close()
+          await guard.release()
+        },
+      }
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+  } catch (error) {
+    await guard.release()
+    throw error
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+    if (!(await stat(folder)).isDirectory()) throw new Error('it is a file')
+  } catch (cause) {
+    throw new VolantError(
+      'bad-data-folder',
+      `"${folder}" cannot be used as the data folder: ${(cause as Error).message}.`,
+      { folder },
+      { cause },
+    )
+  }
+}
+
+async function checkFormat(folder: string): Promise<void> {
+  const file = path.join(folder, 'volant.json')
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return writeWhole(file, `${JSON.stringify({ format: folderFormat })}\n`)
+  const format = formatIn(text)
+  if (format === undefined) {
+    throw new VolantError(
+      'bad-data-folder',
+      `"${file}" is not Volant's: its text is ${JSON.stringify(text.slice(0, 60))}.`,
+      {
+        folder,
+      },
+    )
+  }
+  if (format > folderFormat) {
+    throw new VolantError(
+      'newer-data-folder',
+      `The data folder "${folder}" has format ${format}, made by a newer version of Volant; this one knows ${folderFormat}. ` +
+        'Start that newer version, or use another data folder.',
+      { folder, format },
+    )
+  }
+}
+
+function formatIn(text: string): number | undefined {
+  try {
+    const { format } = JSON.parse(text) as { format?: unknown }
+    return typeof format === 'number' ? format : undefined
+  } catch {
+    return undefined
+  }
+}
