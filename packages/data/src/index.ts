@@ -1,1 +1,30 @@
-export {}
+export { nearestName, VolantError } from './errors.js'
+export type { ImportProgress } from './import/blocks.js'
+export type { Format } from './import/head.js'
+export { type OpenOptions, openTable } from './import/open.js'
+export {
+  canonicalRow,
+  type Deduplication,
+  deduplicate,
+  duplicateKeys,
+  normalisedText,
+  rowHash,
+} from './prepare/duplicates.js'
+export { randomStream, shuffledIndices } from './prepare/random.js'
+export { type Split, type SplitOptions, split } from './prepare/split.js'
+export { tableFromRows } from './table/memory.js'
+export type { Cell, Column, RejectedRow, Row, RowRange, Table } from './table/table.js'
+export { type CleanOptions, cleanText, htmlToText } from './text/clean.js'
+export { murmur3 } from './text/hash.js'
+export { maskContacts } from './text/mask.js'
+export { charNgrams, eachCharNgram, unspacedNgrams, wordNgrams } from './text/ngrams.js'
+export { type WordOptions, words } from './text/words.js'
+export {
+  type ColumnType,
+  inferOutputType,
+  inferType,
+  isMissing,
+  isMissingNumber,
+  parseBoolean,
+  parseNumber,
+} from './types.js'

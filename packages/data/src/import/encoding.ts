@@ -1,0 +1,75 @@
+import { isUtf8 } from 'node:buffer'
+import { analyse } from 'chardet'
+import { VolantError } from '../errors.js'
+
+export interface Encoding {
+  /** A label of the WHATWG Encoding standard, such as utf-8, utf-16le, gb18030. */
+  name: string
+  /** Bytes of the byte order mark at the start. */
+  bom: number
+}
+
+/** The encoding of a file from its first bytes: byte order mark, then UTF-8 if valid, then statistics. */
+export function detectEncoding(head: Uint8Array, whole: boolean): Encoding {
+  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return { name: 'utf-8', bom: 3 }
+  if (head[0] === 0xff && head[1] === 0xfe) return { name: 'utf-16le', bom: 2 }
+  if (head[0] === 0xfe && head[1] === 0xff) return { name: 'utf-16be', bom: 2 }
+  const wide = wideEncoding(head)
+  if (wide) return { name: wide, bom: 0 }
+  const complete = whole ? head : head.subarray(0, utf8Boundary(head))
+  return { name: isUtf8(complete) ? 'utf-8' : guessLegacy(head), bom: 0 }
+}
+
+/** UTF-16 without a mark: nearly every second byte of Western text is 0. */
+function wideEncoding(head: Uint8Array): string | undefined {
+  const zeros = [0, 0]
+  for (let at = 0; at < head.length; at++) if (head[at] === 0) zeros[at & 1]!++
+  const half = head.length / 2
+  if (half < 4) return undefined
+  if (zeros[1]! > 0.4 * half && zeros[0]! < 0.05 * half) return 'utf-16le'
+  if (zeros[0]! > 0.4 * half && zeros[1]! < 0.05 * half) return 'utf-16be'
+  return undefined
+}
+
+/** The likeliest encoding other than UTF-8 that decodes the bytes without a fault; GB18030 breaks ties. */
+export function guessLegacy(bytes: Uint8Array): string {
+  const matches = analyse(bytes).filter((match) => match.name !== 'UTF-8' && decodes(bytes, match.name))
+  const top = matches[0]
+  if (!top) return 'windows-1252'
+  const chinese = matches.find((match) => match.name === 'GB18030')
+  return (chinese && chinese.confidence >= top.confidence ? chinese : top).name.toLowerCase()
+}
+
+function decodes(bytes: Uint8Array, name: string): boolean {
+  try {
+    new TextDecoder(name, { fatal: true }).decode(bytes, { stream: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Refuses an encoding this Node does not know. */
+export function namedEncoding(name: string): Encoding {
+  try {
+    return { name: new TextDecoder(name).encoding, bom: 0 }
+  } catch (cause) {
+    throw new VolantError(
+      'unknown-encoding',
+      `The encoding "${name}" is not known; use utf-8, utf-16le, gb18030, windows-1252 or another WHATWG name.`,
+      { encoding: name },
+      { cause },
+    )
+  }
+}
+
+/** Length of the longest prefix that does not end inside a UTF-8 sequence. */
+export function utf8Boundary(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(4, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!
+    if ((byte & 0xc0) === 0x80) continue
+    const needs = byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+    return needs > back ? bytes.length - back : bytes.length
+  }
+  return bytes.length
+}
