@@ -89,7 +89,7 @@ function resamplesFor(visits: number, { resamples = 1000 }: BootstrapOptions): n
 }
 
 /** Draws `rows` rows with replacement, `draws` times, and hands over how often each was drawn. */
-function resample(rows: number, draws: number, seed = 42, use: (counts: Counts, draw: number) => void): void {
+export function resample(rows: number, draws: number, seed = 42, use: (counts: Counts, draw: number) => void): void {
   const next = sfc32(seed)
   const counts = new Uint16Array(rows)
   const scale = rows / 2 ** 32
@@ -101,7 +101,7 @@ function resample(rows: number, draws: number, seed = 42, use: (counts: Counts, 
 }
 
 /** Percentiles with linear interpolation over the defined values. */
-function intervalOf(values: number[]): Interval {
+export function intervalOf(values: number[]): Interval {
   const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort()
   const at = (share: number) => {
     const place = share * (sorted.length - 1)

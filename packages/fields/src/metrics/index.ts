@@ -7,6 +7,7 @@ export {
   pairedBootstrap,
 } from './bootstrap.js'
 export { fitTemperature, softmaxAt } from './calibration.js'
+export { type ComparedOutput, type JointDifference, jointBootstrap } from './joint.js'
 export { type ClassOutcomes, classOutcomes, type NumberOutcomes, numberOutcomes, type Outcomes } from './outcomes.js'
 export { compareModels, gain, PRIMARY_METRIC } from './primary.js'
 export {
