@@ -306,13 +306,17 @@ export class ProjectClient {
   }
 
   /** Waits until a run has ended. @throws VolantProblem `run-failed` when it did not end well. */
-  async finished(run: string, onProgress?: (run: api.Run) => void, signal?: AbortSignal): Promise<api.Run> {
+  async finished(
+    run: string,
+    onProgress?: (run: api.Run) => void | Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<api.Run> {
     return poll(() => this.run(run), 'run', onProgress, signal)
   }
   /** Waits until an iteration has ended. @throws VolantProblem `iteration-failed` when it did not end well. */
   async improved(
     iteration: string,
-    onProgress?: (iteration: api.Iteration) => void,
+    onProgress?: (iteration: api.Iteration) => void | Promise<void>,
     signal?: AbortSignal,
   ): Promise<api.Iteration> {
     return poll(() => this.iteration(iteration), 'iteration', onProgress, signal)
@@ -323,13 +327,13 @@ export class ProjectClient {
 async function poll<T extends { id: string; state: api.JobState; reason: string | null }>(
   read: () => Promise<T>,
   what: string,
-  onProgress?: (thing: T) => void,
+  onProgress?: (thing: T) => void | Promise<void>,
   signal?: AbortSignal,
 ): Promise<T> {
   for (;;) {
     signal?.throwIfAborted()
     const thing = await read()
-    onProgress?.(thing)
+    await onProgress?.(thing)
     if (thing.state === 'done') return thing
     if (thing.state === 'failed' || thing.state === 'cancelled') {
       const reason = thing.reason ?? `it was ${thing.state}`
