@@ -1,1 +1,1 @@
-export {}
+export { boolean, category, loadModel, model, number, text } from '@volant/fields'

@@ -1,0 +1,131 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { openTable, type Table, VolantError } from '@volant/data'
+import { inferSpec, parseSpec, type Spec, train as trainModel } from '@volant/fields'
+import { command } from '../command.js'
+import type { OptionValues } from '../options.js'
+import { trainProgress } from '../terminal/progress.js'
+import { trainSummary } from '../terminal/report.js'
+import { Usage } from '../usage.js'
+
+const options = [
+  'outputs',
+  'inputs',
+  'spec',
+  'valid',
+  'test',
+  'split',
+  'encoder',
+  'timeLimit',
+  'epochs',
+  'seed',
+  'noRefit',
+  'out',
+  'force',
+  'json',
+] as const
+type TrainOptions = OptionValues<(typeof options)[number]>
+
+export const train = command({
+  name: 'train',
+  summary: 'Train a model on a data file and write its folder',
+  arguments: [{ name: 'data', description: 'CSV, TSV, JSONL or Parquet file (also .gz)', required: true }],
+  options,
+  examples: [
+    ['volant train tickets.csv --outputs queue --out model', 'infer inputs and types, choose the best model'],
+    ['volant train tickets.csv --inputs text --outputs queue --test later.csv --out model', 'one input, own test file'],
+    ['volant train tickets.csv --spec spec.yaml --out model', 'from a spec (see volant init)'],
+    ['volant train tickets.csv --outputs queue --encoder cnn --time-limit 2m --json --out model', 'one JSON report'],
+  ],
+  async run([data], given, terminal) {
+    checkUsage(given)
+    const { out, json } = given
+    if (existsSync(out!) && !given.force) {
+      throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
+    }
+    const { signal } = terminal
+    const opened: Table[] = []
+    const open = async (file: string | undefined) => {
+      if (file === undefined) return undefined
+      const table = await openTable(file, { signal })
+      opened.push(table)
+      if (table.rejectedCount) {
+        const { line, reason } = table.rejected[0]!
+        terminal.note(`note: ${file}: ${table.rejectedCount} malformed rows left out (first: line ${line}, ${reason})`)
+      }
+      return table
+    }
+    const progress = trainProgress(terminal)
+    try {
+      const table = (await open(data))!
+      const spec = await specOf(table, given, (note) => terminal.note(`note: ${note}`))
+      const report = await trainModel({
+        data: table,
+        valid: await open(given.valid),
+        test: await open(given.test),
+        spec,
+        out: out!,
+        onEvent: progress.onEvent,
+        signal,
+      })
+      progress.end()
+      if (json) return terminal.print(JSON.stringify(report))
+      terminal.print(
+        trainSummary(report, (output) => (report.positive[output] ? ` (positive: ${report.positive[output]})` : '')),
+      )
+    } finally {
+      progress.end()
+      await Promise.all(opened.map((table) => table.close()))
+    }
+  },
+})
+
+function checkUsage(given: TrainOptions): void {
+  if (!given.out) throw new Usage('train needs --out: the folder to write the model to')
+  if (given.spec && (given.inputs || given.outputs)) {
+    throw new Usage('--spec already names inputs and outputs: leave out --inputs and --outputs, or --spec')
+  }
+  if (!given.spec && !given.outputs) throw new Usage('train needs --outputs (the columns to predict) or --spec')
+  const [, valid, test] = given.split ?? [0, 0, 0]
+  for (const [part, share, file] of [
+    ['valid', valid, given.valid],
+    ['test', test, given.test],
+  ] as const) {
+    if (given.split && file && share > 0) {
+      throw new Usage(
+        `--split gives a share to the ${part} part, but --${part} ${file} is that part: set its share to 0`,
+      )
+    }
+  }
+}
+
+/** The spec of a training: a file's or an inferred one, changed by the options that were given. */
+async function specOf(table: Table, given: TrainOptions, note: (text: string) => void): Promise<Spec> {
+  const changes = {
+    ...(given.seed !== undefined && { seed: given.seed }),
+    ...(given.timeLimit !== undefined && { timeLimit: given.timeLimit }),
+    ...(given.epochs !== undefined && { epochs: given.epochs }),
+    ...(given.encoder !== undefined && { encoder: given.encoder }),
+    ...(given.split !== undefined && { split: given.split }),
+    ...(given.noRefit && { refit: false }),
+  }
+  if (given.spec) {
+    const spec = parseSpec(readSpec(given.spec))
+    return parseSpec({ ...spec, train: { ...spec.train, ...changes } })
+  }
+  const { spec, notes } = await inferSpec(table, { inputs: given.inputs, outputs: given.outputs! })
+  for (const text of notes) note(text)
+  return parseSpec({ ...spec, train: { ...spec.train, ...changes } })
+}
+
+function readSpec(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new VolantError(
+      'missing-file',
+      `The spec ${file} cannot be read (${(cause as NodeJS.ErrnoException).code}).`,
+      {},
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,119 @@
+import { Usage } from './usage.js'
+
+/** One option of the command line: what help shows and how its text becomes a value. */
+interface OptionRow<T> {
+  flags: string
+  description: string
+  /** @throws Usage when the text is not of the option's form. */
+  parse: (text: string) => T
+}
+
+const text = (value: string): string => value
+
+/** `a,b` -> ['a', 'b'] */
+function list(value: string): string[] {
+  const names = value.split(',').map((name) => name.trim())
+  if (names.some((name) => name === ''))
+    throw new Usage(`expected names separated by commas, found ${JSON.stringify(value)}`)
+  return names
+}
+
+/** A whole number of at least `least`. */
+const whole =
+  (least: number) =>
+  (value: string): number => {
+    if (!/^\d+$/.test(value.trim()) || Number(value) < least || !Number.isSafeInteger(Number(value))) {
+      throw new Usage(`expected a whole number of at least ${least}, found ${JSON.stringify(value)}`)
+    }
+    return Number(value)
+  }
+
+/** `90s`, `5m`, `1.5h` or a number of seconds. Kept as text for the spec; checked here. */
+function duration(value: string): string {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h)?$/.exec(value.trim())
+  if (!match || Number(match[1]) === 0) {
+    throw new Usage(`expected a time such as 90s, 5m or 1h, found ${JSON.stringify(value)}`)
+  }
+  return match[2] ? match[0] : `${match[1]}s`
+}
+
+/** `.8,.1,.1`: shares of train, validation and test that sum to 1. */
+function shares(value: string): [number, number, number] {
+  const parts = value.split(',').map(Number)
+  const [train, valid, test] = parts
+  const sum = parts.reduce((total, part) => total + part, 0)
+  if (parts.length !== 3 || parts.some((part) => !(part >= 0)) || !(train! > 0) || Math.abs(sum - 1) > 1e-6) {
+    throw new Usage(
+      `expected three shares for train, validation and test that sum to 1, such as .8,.1,.1, found ${JSON.stringify(value)}`,
+    )
+  }
+  return [train!, valid!, test!]
+}
+
+function port(value: string): number {
+  const number = whole(0)(value)
+  if (number > 65_535) throw new Usage(`expected a port from 0 to 65535, found ${value}`)
+  return number
+}
+
+function choice<const T extends string>(...known: T[]): (value: string) => T {
+  return (value) => {
+    if (!(known as string[]).includes(value))
+      throw new Usage(`expected one of ${known.join(', ')}, found ${JSON.stringify(value)}`)
+    return value as T
+  }
+}
+
+/** A switch without a value. */
+const on = (): boolean => true
+
+/** Every option of every command: one meaning a name. Help and parsing are made from this table. */
+export const optionTable = {
+  json: { flags: '--json', description: 'print one JSON document (or JSON lines) on stdout', parse: on },
+  spec: { flags: '--spec <file>', description: 'a YAML or JSON spec instead of --inputs and --outputs', parse: text },
+  inputs: { flags: '--inputs <a,b>', description: 'columns to learn from (default: inferred)', parse: list },
+  outputs: { flags: '--outputs <a,b>', description: 'columns to predict', parse: list },
+  valid: { flags: '--valid <file>', description: 'rows to validate on', parse: text },
+  test: { flags: '--test <file>', description: 'rows to test on, read only at the end', parse: text },
+  split: {
+    flags: '--split <shares>',
+    description: 'shares of train, validation and test, such as .8,.1,.1',
+    parse: shares,
+  },
+  encoder: {
+    flags: '--encoder <name>',
+    description: 'text encoder: auto, tfidf, bag, cnn or transformer',
+    parse: choice('auto', 'tfidf', 'bag', 'cnn', 'transformer'),
+  },
+  timeLimit: {
+    flags: '--time-limit <time>',
+    description: 'how much work to spend, such as 90s or 5m',
+    parse: duration,
+  },
+  epochs: { flags: '--epochs <n>', description: 'passes over the training rows (networks)', parse: whole(1) },
+  seed: { flags: '--seed <n>', description: 'seed of every random choice (default: 42)', parse: whole(0) },
+  noRefit: { flags: '--no-refit', description: 'ship the model trained without the validation rows', parse: on },
+  out: { flags: '--out <path>', description: 'where the result is written', parse: text },
+  force: { flags: '--force', description: 'replace what is at --out', parse: on },
+  port: { flags: '--port <n>', description: 'port to listen on (default: 4600; 0 = any free one)', parse: port },
+  host: { flags: '--host <address>', description: 'address to listen on (default: 127.0.0.1)', parse: text },
+  data: { flags: '--data <folder>', description: 'folder of all data (default: ./volant-data)', parse: text },
+  exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },
+  lang: {
+    flags: '--lang <en|zh>',
+    description: 'language of the output (default: from the environment)',
+    parse: choice('en', 'zh'),
+  },
+  url: { flags: '--url <address>', description: 'the server (default: http://127.0.0.1:4600)', parse: text },
+  key: { flags: '--key <secret>', description: 'API key (default: VOLANT_KEY)', parse: text },
+  version: {
+    flags: '--version <id>',
+    description: 'the model version to go back to (default: the one before)',
+    parse: text,
+  },
+} satisfies Record<string, OptionRow<unknown>>
+
+export type OptionName = keyof typeof optionTable
+
+/** The parsed values of the options that a command names; absent ones are undefined. */
+export type OptionValues<N extends OptionName> = { [K in N]?: ReturnType<(typeof optionTable)[K]['parse']> }

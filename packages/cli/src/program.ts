@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { VolantError } from '@volant/data'
+import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Command } from './command.js'
+import { demo } from './commands/demo.js'
+import { evaluate } from './commands/evaluate.js'
+import { improve } from './commands/improve.js'
+import { init } from './commands/init.js'
+import { predict } from './commands/predict.js'
+import { profileCommand } from './commands/profile.js'
+import { rollback } from './commands/rollback.js'
+import { train } from './commands/train.js'
+import { up } from './commands/up.js'
+import { type OptionName, optionTable } from './options.js'
+import { Stopped, type Terminal } from './terminal/terminal.js'
+import { Usage } from './usage.js'
+
+/** Every command, in the order of the loop. */
+export const commands: Command[] = [init, profileCommand, train, evaluate, predict, up, improve, rollback, demo]
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+
+/** Builds the parser from the tables of commands and options. */
+export function program(terminal: Terminal): Commander {
+  const root = new Commander('volant')
+    .description('Start on a large model. Own a small one that your users keep improving.')
+    .version(version, '-V, --version')
+    .showHelpAfterError('(see --help)')
+    .configureOutput({
+      writeErr: (text) => terminal.note(text.trimEnd()),
+      writeOut: (text) => terminal.print(text.trimEnd()),
+    })
+    .addHelpText('after', '\nStart with:  volant demo   or   volant train tickets.csv --outputs queue --out model')
+    .exitOverride()
+  for (const row of commands) root.addCommand(subcommand(row, terminal).copyInheritedSettings(root))
+  return root
+}
+
+function subcommand(row: Command, terminal: Terminal): Commander {
+  const sub = new Commander(row.name).description(row.summary)
+  for (const { name, description, required } of row.arguments) {
+    sub.argument(required ? `<${name}>` : `[${name}]`, description)
+  }
+  for (const name of row.options) sub.addOption(option(name))
+  const width = Math.max(...row.examples.map(([line]) => line.length))
+  const examples = row.examples.map(([line, does]) => `  ${line.padEnd(width)}   ${does}`)
+  sub.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
+  sub.action(async (...all: unknown[]) => {
+    const args = all.slice(0, row.arguments.length) as (string | undefined)[]
+    const parsed = sub.opts<Record<string, unknown>>()
+    // Commander turns --no-refit into refit=false.
+    const values = { ...parsed, ...(parsed['refit'] === false && { noRefit: true }) }
+    await row.run(args, values, terminal)
+  })
+  return sub
+}
+
+function option(name: OptionName): Option {
+  const { flags, description, parse } = optionTable[name]
+  const made = new Option(flags, description)
+  if (!flags.includes('<')) return made
+  return made.argParser((text: string) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      if (error instanceof Usage) throw new InvalidArgumentError(error.message)
+      throw error
+    }
+  })
+}
+
+/** Runs a command line. @returns the exit code: 0 success, 2 wrong usage, 1 anything else. */
+export async function runCommandLine(argv: string[], terminal: Terminal): Promise<number> {
+  try {
+    await program(terminal).parseAsync(argv, { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof Usage) {
+      terminal.note(`volant: ${error.message} (see --help)`)
+      return 2
+    }
+    if (error instanceof Stopped || (terminal.signal.aborted && isAbort(error))) {
+      terminal.note(`volant: ${new Stopped().message}`)
+      return 130
+    }
+    terminal.note(`volant: ${sentence(error)}`)
+    return 1
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'Stopped')
+}
+
+/** One line for a person. What we did not expect also shows where it happened, so that it can be reported. */
+function sentence(error: unknown): string {
+  if (error instanceof VolantError) return error.message
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,40 @@
+/** What a command writes to, and the signal that Ctrl-C aborts. */
+export interface Terminal {
+  /** Results: one line or document on stdout. */
+  print(text: string): void
+  /** Progress, notes and logs: stderr. */
+  note(text: string): void
+  /** Is stderr a terminal that can be redrawn? */
+  live: boolean
+  /** Characters a line. */
+  width: number
+  stderr: NodeJS.WritableStream
+  signal: AbortSignal
+}
+
+/** The terminal of this process. A first Ctrl-C aborts `signal`; a second one ends the process at once. */
+export function processTerminal(): Terminal {
+  const controller = new AbortController()
+  const stop = (name: 'SIGINT' | 'SIGTERM') => {
+    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
+    controller.abort(new Stopped())
+  }
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  return {
+    print: (text) => void process.stdout.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${text}\n`),
+    live: Boolean(process.stderr.isTTY) && !process.env['CI'],
+    width: Math.min(process.stderr.columns ?? 100, 120),
+    stderr: process.stderr,
+    signal: controller.signal,
+  }
+}
+
+/** The person pressed Ctrl-C. */
+export class Stopped extends Error {
+  override name = 'Stopped'
+  constructor() {
+    super('stopped; nothing half-done was kept')
+  }
+}
