@@ -120,7 +120,6 @@ function Input({ field, value, onChange }: { field: FormField; value: Cell; onCh
 
 /** The answer for each output with its likeliest classes, and the buttons that correct it. */
 function Result({ project, form, prediction }: { project: string; form: Form; prediction: RowPrediction }) {
-  const { t } = useTranslation()
   return (
     <Stack gap="sm" data-testid="try-result">
       {form.outputs.map((output) => {
