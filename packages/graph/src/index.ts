@@ -1,1 +1,103 @@
-export {}
+export { GraphBuilder } from './builder.js'
+export { checkGraph } from './check.js'
+export {
+  addDims,
+  type Dim,
+  dim,
+  divideDims,
+  floorDivideDims,
+  multiplyDims,
+  printShape,
+  type Shape,
+  sameShape,
+  sizeOf,
+  subtractDims,
+} from './dims.js'
+export { GraphError } from './error.js'
+export {
+  abs,
+  add,
+  and,
+  cast,
+  clip,
+  div,
+  equal,
+  erf,
+  exp,
+  floor,
+  gelu,
+  greater,
+  greaterOrEqual,
+  isNaN,
+  less,
+  lessOrEqual,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  not,
+  or,
+  pow,
+  relu,
+  sigmoid,
+  sign,
+  sqrt,
+  square,
+  sub,
+  sumOf,
+  tanh,
+  where,
+} from './functions/elementwise.js'
+export {
+  type AttentionOptions,
+  attention,
+  binaryCrossEntropy,
+  type ConvOptions,
+  type CrossEntropyOptions,
+  conv1d,
+  crossEntropy,
+  dropout,
+  embeddingBag,
+  feedForward,
+  layerNorm,
+  linear,
+  logSoftmax,
+  type MatMulOptions,
+  matMul,
+  maxOverTime,
+  softmax,
+} from './functions/layers.js'
+export { argMax, reduceMax, reduceMean, reduceSum, reduceSumSquare, topK } from './functions/reductions.js'
+export {
+  concat,
+  dimension,
+  expand,
+  fill,
+  gather,
+  gatherElements,
+  pad,
+  range,
+  reshape,
+  type SliceOptions,
+  scatterAdd,
+  scatterElementsAdd,
+  shapeOf,
+  slice,
+  split,
+  squeeze,
+  transpose,
+  unsqueeze,
+  zerosLike,
+} from './functions/shape.js'
+export { gradients } from './gradients.js'
+export type { Attributes, Builder, Graph, Node, Value, ValueInfo } from './graph.js'
+export { assertSafeAliasing, type StatePair } from './onnx/aliasing.js'
+export { decodeOnnx, encodeOnnx } from './onnx/codec.js'
+export type { Target } from './onnx/emitter.js'
+export { lower } from './onnx/lower.js'
+export type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './onnx/model.js'
+export { ops } from './ops/table.js'
+export { printGraph } from './print.js'
+export { readSafetensors, writeSafetensors } from './safetensors.js'
+export { bytesOf, bytesPerElement, type DType, elementCount, type Tensor, type TypedArray, tensorOf } from './tensor.js'

@@ -1,0 +1,94 @@
+import type { GraphBuilder } from './builder.js'
+import { GraphError } from './error.js'
+import { add, sumOf } from './functions/elementwise.js'
+import { reduceSum } from './functions/reductions.js'
+import { expand, fill, reshape, zerosLike } from './functions/shape.js'
+import type { Node, Value } from './graph.js'
+import { ruleOf } from './ops/table.js'
+import { none, RuleViolation } from './rule.js'
+import { isFloat } from './tensor.js'
+
+/**
+ * Appends the backward pass of a scalar loss and returns its gradient with respect to each value, in that order; zeros where
+ * the loss does not depend on it. Reverse-mode differentiation: rules come from the table of ops, what they share is done
+ * here. Throws GraphError naming op and path where a gradient is needed that has no definition.
+ */
+export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
+  if (loss.shape.length > 0)
+    throw new GraphError('the loss must be a scalar', { op: 'gradients', shapes: [loss.shape] })
+  const builder = loss.builder as GraphBuilder
+  const nodes = nodesBetween(builder, wrt, loss)
+  const pending = new Map<number, Value[]>([[loss.id, [fill(builder, [], 1, loss.dtype)]]])
+  const gradientOf = (id: number): Value | undefined => {
+    const parts = pending.get(id)
+    if (!parts) return undefined
+    const sum = parts.length === 2 ? add(parts[0]!, parts[1]!) : sumOf(parts)
+    pending.set(id, [sum])
+    return sum
+  }
+  for (const { node, needs } of nodes.reverse()) {
+    builder.at(node.path, () => {
+      const dys = node.outputs.map(gradientOf)
+      if (dys.every((dy) => dy === undefined)) return
+      differentiate(builder, node, dys).forEach((dx, i) => {
+        const id = node.inputs[i]!
+        if (!dx || !needs[i]) return
+        pending.set(id, [...(pending.get(id) ?? []), fit(dx, builder.value(id))])
+      })
+    })
+  }
+  return wrt.map((value) => builder.at('', () => gradientOf(value.id) ?? zerosLike(value)))
+}
+
+/** The nodes on a path from one of the values to the loss, and which of their inputs lie on it. */
+function nodesBetween(builder: GraphBuilder, wrt: readonly Value[], loss: Value): { node: Node; needs: boolean[] }[] {
+  const reached = new Set(wrt.map((v) => v.id))
+  const forward: { node: Node; needs: boolean[] }[] = []
+  for (const node of builder.nodes) {
+    const needs = node.inputs.map((id) => reached.has(id) && isFloat(builder.value(id).dtype))
+    if (!needs.some(Boolean) || ruleOf(node.op, node.path).grad === none) continue
+    forward.push({ node, needs })
+    for (const id of node.outputs) reached.add(id)
+  }
+  const wanted = new Set([loss.id])
+  const between: { node: Node; needs: boolean[] }[] = []
+  for (const entry of forward.reverse()) {
+    if (!entry.node.outputs.some((id) => wanted.has(id))) continue
+    for (const id of entry.node.inputs) wanted.add(id)
+    between.push(entry)
+  }
+  return between.reverse()
+}
+
+function differentiate(builder: GraphBuilder, node: Node, dys: (Value | undefined)[]): (Value | null)[] {
+  const rule = ruleOf(node.op, node.path)
+  const x = node.inputs.map((id) => builder.value(id))
+  const ys = node.outputs.map((id) => builder.value(id))
+  const details = { op: node.op, path: node.path, shapes: x.map((v) => v.shape) }
+  if (rule.grad === none) throw new GraphError('no gradient flows through this op', details)
+  if (rule.saved !== undefined && dys.slice(rule.saved).some((dy) => dy !== undefined))
+    throw new GraphError(
+      'the gradient rule is missing for values it saved for the backward pass (second order)',
+      details,
+    )
+  try {
+    return rule.grad({ dys, dy: dys[0] ?? zerosLike(ys[0]!), ys, y: ys[0]!, attributes: node.attributes }, ...x)
+  } catch (error) {
+    if (error instanceof RuleViolation) throw new GraphError(error.message, details)
+    throw error
+  }
+}
+
+/** Sums a gradient over the axes along which its value was broadcast (or repeats it where the rule left that out). */
+function fit(dx: Value, x: Value): Value {
+  const extra = dx.shape.length - x.shape.length
+  if (extra < 0) return expand(dx, x.shape)
+  const axes = dx.shape.flatMap((d, i) => (i < extra || (x.shape[i - extra] === 1 && d !== 1) ? [i] : []))
+  const summed =
+    axes.length > 0
+      ? reshape(reduceSum(dx, axes, true), [
+          ...x.shape.map((d, i) => (axes.includes(i + extra) ? 1 : dx.shape[i + extra]!)),
+        ])
+      : dx
+  return expand(summed, x.shape)
+}

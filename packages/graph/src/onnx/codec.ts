@@ -1,0 +1,162 @@
+import { GraphError } from '../error.js'
+import { arrayFromBytes, bytesOf, type DType, elementCount, type Tensor, tensorOf } from '../tensor.js'
+import { elementTypes } from './emitter.js'
+import { type Message, readMessage, writeMessage } from './messages.js'
+import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxValueInfo } from './model.js'
+
+const dtypes = new Map(Object.entries(elementTypes).map(([dtype, number]) => [number as number, dtype as DType]))
+
+/** AttributeProto.AttributeType */
+const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7, strings: 8 } as const
+
+/** The largest file protobuf can hold. */
+const largestFile = 2 ** 31 - 1
+
+/** An ONNX file (https://onnx.ai/onnx/repo-docs/IR.html) with all tensors inside. Throws GraphError above 2 GB. */
+export function encodeOnnx(model: OnnxModel): Uint8Array {
+  const { graph } = model
+  const size = [...graph.initializers.values()].reduce((sum, t) => sum + t.data.byteLength, 0)
+  if (size > largestFile) throw new GraphError(`an ONNX file holds at most 2 GB, the initializers need ${size} bytes`)
+  return writeMessage('Model', {
+    irVersion: model.irVersion,
+    producer: model.producer,
+    opsets: [{ domain: '', version: model.opset }],
+    metadata: Object.entries(model.metadata).map(([key, value]) => ({ key, value })),
+    graph: {
+      name: graph.name,
+      nodes: graph.nodes.map(writeNode),
+      inputs: graph.inputs.map(writeValueInfo),
+      outputs: graph.outputs.map(writeValueInfo),
+      initializers: [...graph.initializers].map(([name, tensor]) => writeTensor(tensor, name)),
+    },
+  })
+}
+
+/** Reads an ONNX file. Throws GraphError for what is not ONNX, keeps its weights elsewhere, or uses types we do not have. */
+export function decodeOnnx(bytes: Uint8Array): OnnxModel {
+  const model = readModel(bytes)
+  const { graph } = model
+  if (!graph) throw new GraphError('not an ONNX file: it holds no graph')
+  const initializers = new Map((graph.initializers ?? []).map((t) => [t.name ?? '', readTensor(t)]))
+  return {
+    irVersion: model.irVersion ?? 0,
+    opset: (model.opsets ?? []).find((o) => !o.domain || o.domain === 'ai.onnx')?.version ?? 0,
+    producer: model.producer ?? '',
+    metadata: Object.fromEntries((model.metadata ?? []).map((e) => [e.key ?? '', e.value ?? ''])),
+    graph: {
+      name: graph.name ?? '',
+      nodes: (graph.nodes ?? []).map(readNode),
+      inputs: (graph.inputs ?? []).map(readValueInfo).filter((i) => !initializers.has(i.name)),
+      outputs: (graph.outputs ?? []).map(readValueInfo),
+      initializers,
+    },
+  }
+}
+
+function readModel(bytes: Uint8Array): Message<'Model'> {
+  try {
+    return readMessage('Model', bytes)
+  } catch (cause) {
+    throw Object.assign(new GraphError(`not an ONNX file: ${(cause as Error).message}`), { cause })
+  }
+}
+
+const writeNode = (node: OnnxNode): Message<'Node'> => ({
+  inputs: [...node.inputs],
+  outputs: [...node.outputs],
+  name: node.name,
+  opType: node.opType,
+  domain: node.domain || undefined,
+  attributes: Object.entries(node.attributes).map(([name, attribute]) => writeAttribute(name, attribute)),
+})
+
+const readNode = (node: Message<'Node'>): OnnxNode => ({
+  name: node.name ?? '',
+  opType: node.opType ?? '',
+  domain: node.domain === 'ai.onnx' ? '' : (node.domain ?? ''),
+  inputs: node.inputs ?? [],
+  outputs: node.outputs ?? [],
+  attributes: Object.fromEntries((node.attributes ?? []).map((a) => [a.name ?? '', readAttribute(a)])),
+})
+
+function writeAttribute(name: string, attribute: OnnxAttribute): Message<'Attribute'> {
+  const head = { name, type: attributeTypes[attribute.kind] }
+  switch (attribute.kind) {
+    case 'float':
+      return { ...head, f: attribute.value }
+    case 'int':
+      return { ...head, i: attribute.value }
+    case 'string':
+      return { ...head, s: attribute.value }
+    case 'tensor':
+      return { ...head, t: writeTensor(attribute.value) }
+    case 'floats':
+      return { ...head, floats: [...attribute.value] }
+    case 'ints':
+      return { ...head, ints: [...attribute.value] }
+    case 'strings':
+      return { ...head, strings: [...attribute.value] }
+  }
+}
+
+function readAttribute(a: Message<'Attribute'>): OnnxAttribute {
+  switch (a.type) {
+    case attributeTypes.float:
+      return { kind: 'float', value: a.f ?? 0 }
+    case attributeTypes.int:
+      return { kind: 'int', value: a.i ?? 0 }
+    case attributeTypes.string:
+      return { kind: 'string', value: a.s ?? '' }
+    case attributeTypes.tensor:
+      return { kind: 'tensor', value: readTensor(a.t ?? {}) }
+    case attributeTypes.floats:
+      return { kind: 'floats', value: a.floats ?? [] }
+    case attributeTypes.ints:
+      return { kind: 'ints', value: a.ints ?? [] }
+    case attributeTypes.strings:
+      return { kind: 'strings', value: a.strings ?? [] }
+    default:
+      throw new GraphError(`the ONNX attribute "${a.name}" is of type ${a.type}, which we cannot read`)
+  }
+}
+
+const writeTensor = ({ dtype, dims, data }: Tensor, name?: string): Message<'Tensor'> => ({
+  dims: [...dims],
+  dataType: elementTypes[dtype],
+  name,
+  raw: bytesOf(data),
+})
+
+/** Numbers may be raw bytes or in the field of their type; 16-bit and smaller ones share the int32 field. */
+function readTensor(t: Message<'Tensor'>): Tensor {
+  const name = t.name ?? ''
+  const dims = t.dims ?? []
+  const dtype = dtypes.get(t.dataType ?? 0)
+  if (!dtype) throw new GraphError(`the ONNX tensor "${name}" has the element type ${t.dataType}, which we do not have`)
+  if (t.dataLocation)
+    throw new GraphError(`the ONNX tensor "${name}" is stored outside of the file, which we cannot read`)
+  const tensor = t.raw
+    ? { dtype, dims, data: arrayFromBytes(dtype, t.raw.slice()) }
+    : tensorOf(dtype, dims, [t.floats, t.doubles, t.int64s, t.int32s].find((list) => list?.length) ?? [])
+  if (tensor.data.length !== elementCount(dims))
+    throw new GraphError(`the ONNX tensor "${name}" has ${tensor.data.length} elements`, { shapes: [dims] })
+  return tensor
+}
+
+const writeValueInfo = ({ name, dtype, shape }: OnnxValueInfo): Message<'ValueInfo'> => ({
+  name,
+  type: {
+    tensor: {
+      elementType: elementTypes[dtype],
+      shape: { dims: shape.map((d) => (typeof d === 'number' ? { value: d } : { name: d })) },
+    },
+  },
+})
+
+function readValueInfo(info: Message<'ValueInfo'>): OnnxValueInfo {
+  const name = info.name ?? ''
+  const dtype = dtypes.get(info.type?.tensor?.elementType ?? 0)
+  if (!dtype) throw new GraphError(`the ONNX value "${name}" is not a tensor of a type we have`)
+  const dims = info.type?.tensor?.shape?.dims ?? []
+  return { name, dtype, shape: dims.map((d, i) => d.value ?? (d.name || `${name}_${i}`)) }
+}

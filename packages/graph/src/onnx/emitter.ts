@@ -1,0 +1,216 @@
+import { type Dim, dimTerms, divideDims, floorParts, type Shape, sizeOf, subtractDims } from '../dims.js'
+import { GraphError } from '../error.js'
+import { bytesOf, type DType, type Tensor, tensorOf } from '../tensor.js'
+import type { OnnxAttribute, OnnxNode } from './model.js'
+
+export interface Target {
+  opset: 18
+  provider: 'cpu'
+  /** train: saved outputs and folded forms for the backward pass; infer: forms that the runtime fuses itself. */
+  mode: 'train' | 'infer'
+}
+
+type AttributeInput = number | string | readonly number[] | OnnxAttribute
+
+/** Whole numbers become int, others float; write `float(1)` where a float is meant. */
+const attribute = (value: AttributeInput): OnnxAttribute => {
+  if (typeof value === 'number') return Number.isInteger(value) ? { kind: 'int', value } : { kind: 'float', value }
+  if (typeof value === 'string') return { kind: 'string', value }
+  return 'kind' in value ? value : { kind: 'ints', value }
+}
+
+export const float = (value: number): OnnxAttribute => ({ kind: 'float', value })
+
+/** ONNX's numbers for element types (TensorProto.DataType). */
+export const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+} as const satisfies Record<DType, number>
+
+/**
+ * Collects ONNX nodes. The same op on the same inputs is emitted once, so that shape work and whatever forward and backward
+ * pass have in common is shared without anybody arranging it.
+ */
+export class Emitter {
+  readonly nodes: OnnxNode[] = []
+  readonly initializers = new Map<string, Tensor>()
+  /** Module path of the nodes being emitted. */
+  path = ''
+  readonly #known = new Map<string, readonly string[]>()
+  #count = 0
+
+  constructor(
+    readonly target: Target,
+    /** Graph inputs by name; symbolic dims are read from their shapes at run time. */
+    private readonly feeds: readonly { name: string; shape: Shape }[],
+  ) {}
+
+  /** Emits a node and returns the name of its (first) output. */
+  op(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeInput>> = {}): string {
+    return this.ops(opType, inputs, 1, attributes)[0]!
+  }
+
+  /** Emits a node with several outputs. */
+  ops(
+    opType: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+  ): readonly string[] {
+    const typed = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, attribute(value)]))
+    const key = `${opType}|${inputs.join(',')}|${outputs}|${JSON.stringify(typed, withTensorBytes)}`
+    const known = this.#known.get(key)
+    if (known) return known
+    const stem = `${this.path ? `${this.path}/` : ''}${opType}_${this.#count++}`
+    const names = Array.from({ length: outputs }, (_, i) => (outputs === 1 ? stem : `${stem}:${i}`))
+    this.nodes.push({ name: stem, opType, domain: '', inputs, outputs: names, attributes: typed })
+    this.#known.set(key, names)
+    return names
+  }
+
+  /** A constant as an initializer, shared by content. */
+  tensor(tensor: Tensor): string {
+    const key = `tensor|${tensor.dtype}|${tensor.dims}|${Buffer.from(bytesOf(tensor.data)).toString('base64')}`
+    const known = this.#known.get(key)
+    if (known) return known[0]!
+    const name = `constant_${this.initializers.size}`
+    this.initializers.set(name, tensor)
+    this.#known.set(key, [name])
+    return name
+  }
+
+  scalar(value: number, dtype: DType = 'float32'): string {
+    return this.tensor(tensorOf(dtype, [], [value]))
+  }
+
+  ints(values: readonly number[]): string {
+    return this.tensor(tensorOf('int64', [values.length], values))
+  }
+
+  cast(name: string, dtype: DType): string {
+    return this.op('Cast', [name], { to: elementTypes[dtype] })
+  }
+
+  /** A dim as an int64 scalar, computed from the input that carries the name. */
+  dim(value: Dim): string {
+    if (typeof value === 'number') return this.scalar(value, 'int64')
+    return this.op('Squeeze', [this.#dimVector(value)])
+  }
+
+  /** A shape as an int64 vector. */
+  shape(shape: Shape): string {
+    if (shape.every((d) => typeof d === 'number')) return this.ints(shape as number[])
+    const parts: string[] = []
+    let run: number[] = []
+    const flush = () => {
+      if (run.length > 0) parts.push(this.ints(run))
+      run = []
+    }
+    for (const d of shape) {
+      if (typeof d === 'number') run.push(d)
+      else {
+        flush()
+        parts.push(this.#dimVector(d))
+      }
+    }
+    flush()
+    return parts.length === 1 ? parts[0]! : this.op('Concat', parts, { axis: 0 })
+  }
+
+  /** Reshapes with as little run-time shape work as the two shapes allow: 0 copies a dim, one -1 is inferred. */
+  reshape(name: string, from: Shape, to: Shape): string {
+    if (from.length === to.length && from.every((d, i) => d === to[i])) return name
+    const target: Dim[] = to.map((d, i) => (d === from[i] && d !== 0 ? 0 : d))
+    const symbolic = target.flatMap((d, i) => (typeof d === 'string' ? [i] : []))
+    const mayInfer = !from.includes(0) && !to.includes(0)
+    if (symbolic.length === 1 && mayInfer) target[symbolic[0]!] = -1
+    else if (symbolic.length > 1 && mayInfer) {
+      target[symbolic.at(-1)!] = -1
+      return this.op('Reshape', [name, this.shape(target)])
+    }
+    if (to.includes(0)) return this.op('Reshape', [name, this.shape(to)], { allowzero: 1 })
+    return this.op('Reshape', [name, this.shape(target)])
+  }
+
+  /** Elements start, start+step, … below end, along one axis of the given size. */
+  slice(name: string, at: { axis: number; size: Dim; start: Dim; end: Dim; step?: number }): string {
+    const { axis, size, start, end, step = 1 } = at
+    if (start === 0 && end === size && step === 1) return name
+    const toEnd = subtractDims(size, end)
+    const stop = toEnd === 0 ? Number.MAX_SAFE_INTEGER : typeof toEnd === 'number' && toEnd > 0 ? -toEnd : end
+    return this.op('Slice', [name, this.shape([start]), this.shape([stop]), this.ints([axis]), this.ints([step])])
+  }
+
+  /** Ones (or another number) of a shape. */
+  filled(shape: Shape, value: number, dtype: DType = 'float32'): string {
+    if (shape.length === 0) return this.scalar(value, dtype)
+    return this.op('ConstantOfShape', [this.shape(shape)], {
+      value: { kind: 'tensor', value: tensorOf(dtype, [1], [value]) },
+    })
+  }
+
+  /**
+   * Column sums of a matrix. `ones @ x` runs up to twice as fast as ReduceSum over axis 0, which ONNX Runtime does not
+   * spread over threads well.
+   */
+  columnSums(name: string, rows: Dim): string {
+    return this.op('MatMul', [this.filled([rows], 1), name])
+  }
+
+  /** A symbolic dim as an int64 vector of one element. */
+  #dimVector(value: Dim): string {
+    if (typeof value === 'number') return this.ints([value])
+    const direct = this.#readDim(value)
+    if (direct) return direct
+    const sum = dimTerms(value).map(({ coefficient, factors }) => {
+      const names = factors.map((factor) => this.#factor(factor, value))
+      if (coefficient !== 1 || names.length === 0) names.push(this.ints([coefficient]))
+      return names.reduce((a, b) => this.op('Mul', [a, b]))
+    })
+    return sum.reduce((a, b) => this.op('Add', [a, b]))
+  }
+
+  #factor(name: string, whole: Dim): string {
+    const parts = floorParts(name)
+    if (parts) return this.op('Div', [this.#dimVector(parts.dividend), this.ints([parts.divisor])])
+    const read = this.#readDim(name)
+    if (!read) throw new GraphError(`no input has the dimension "${name}" (needed for "${whole}")`, { path: this.path })
+    return read
+  }
+
+  #readDim(value: Dim): string | undefined {
+    for (const { name, shape } of this.feeds) {
+      const axis = shape.indexOf(value)
+      if (axis >= 0) return this.#slice(this.op('Shape', [name]), axis)
+    }
+    // An input [B*12, T] also tells B.
+    for (const { name, shape } of this.feeds) {
+      for (let axis = 0; axis < shape.length; axis++) {
+        const factor = divideDims(shape[axis]!, value)
+        if (typeof factor !== 'number' || factor === 0) continue
+        return this.op('Div', [this.#slice(this.op('Shape', [name]), axis), this.ints([factor])])
+      }
+    }
+    return undefined
+  }
+
+  #slice(shapeVector: string, axis: number): string {
+    return this.op('Slice', [shapeVector, this.ints([axis]), this.ints([axis + 1])])
+  }
+}
+
+const withTensorBytes = (_key: string, value: unknown) =>
+  ArrayBuffer.isView(value) ? Array.from(value as Uint8Array, String) : value
+
+/** Elements of a shape as a float scalar, for means. */
+export function countAsFloat(emit: Emitter, shape: Shape, dtype: DType): string {
+  const size = sizeOf(shape)
+  return typeof size === 'number' ? emit.scalar(size, dtype) : emit.cast(emit.dim(size), dtype)
+}

@@ -1,0 +1,12 @@
+import type { OnnxNode } from './model.js'
+
+/**
+ * Moves nodes that nobody consumes to the end, in reverse order. ONNX Runtime walks depth first from the last leaf of the
+ * file; so ordered, it runs the forward pass first and the backward pass layer by layer, and no gradient of an activation
+ * lives longer than needed.
+ */
+export function orderLeaves(nodes: readonly OnnxNode[]): OnnxNode[] {
+  const consumed = new Set(nodes.flatMap((node) => node.inputs))
+  const isLeaf = (node: OnnxNode) => !node.outputs.some((name) => consumed.has(name))
+  return [...nodes.filter((node) => !isLeaf(node)), ...nodes.filter(isLeaf).reverse()]
+}

@@ -1,0 +1,46 @@
+import type { DType, Tensor } from '../tensor.js'
+
+/** An ONNX attribute. Whole numbers must say whether they are int or float, so each has its kind. */
+export type OnnxAttribute =
+  | { kind: 'int'; value: number }
+  | { kind: 'float'; value: number }
+  | { kind: 'string'; value: string }
+  | { kind: 'ints'; value: readonly number[] }
+  | { kind: 'floats'; value: readonly number[] }
+  | { kind: 'strings'; value: readonly string[] }
+  | { kind: 'tensor'; value: Tensor }
+
+export interface OnnxNode {
+  name: string
+  opType: string
+  /** '' is the standard domain. */
+  domain: string
+  /** '' stands for an optional input that is left out. */
+  inputs: readonly string[]
+  outputs: readonly string[]
+  attributes: Readonly<Record<string, OnnxAttribute>>
+}
+
+/** A dim is a number or a name (free text for ONNX). */
+export interface OnnxValueInfo {
+  name: string
+  dtype: DType
+  shape: readonly (number | string)[]
+}
+
+export interface OnnxGraph {
+  name: string
+  nodes: readonly OnnxNode[]
+  inputs: readonly OnnxValueInfo[]
+  outputs: readonly OnnxValueInfo[]
+  initializers: ReadonlyMap<string, Tensor>
+}
+
+/** An ONNX file as plain data. */
+export interface OnnxModel {
+  irVersion: number
+  opset: number
+  producer: string
+  graph: OnnxGraph
+  metadata: Readonly<Record<string, string>>
+}

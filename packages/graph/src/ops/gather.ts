@@ -1,0 +1,94 @@
+import type { Dim } from '../dims.js'
+import { mul } from '../functions/elementwise.js'
+import { matMul } from '../functions/layers.js'
+import {
+  gather,
+  gatherElements,
+  reshape,
+  scatterAdd,
+  scatterElementsAdd,
+  transpose,
+  unsqueeze,
+  zerosLike,
+} from '../functions/shape.js'
+import type { ValueInfo } from '../graph.js'
+import { type OpTable, RuleViolation, row } from '../rule.js'
+import { requireDtype, requireRank, sameDtype } from './shapes.js'
+
+const requireIds = (ids: ValueInfo) => requireDtype(ids, 'int64', 'int32')
+
+export const gatherOps = {
+  gather: row<{ axis: number }>({
+    shape: ({ x: [table, ids], attributes: { axis } }) => {
+      requireIds(ids!)
+      return [{ dtype: table!.dtype, shape: table!.shape.toSpliced(axis, 1, ...ids!.shape) }]
+    },
+    grad: ({ dy, attributes: { axis } }, table, ids) => {
+      const rows = table!.shape[axis]!
+      if (axis === 0) return [scatterAdd(dy, ids!, rows), null]
+      // Bring the gathered axes to the front, sum the rows there, and put the axis back in its place.
+      const axes = dy.shape.map((_, i) => i)
+      const gathered = axes.splice(axis, ids!.shape.length)
+      const summed = scatterAdd(transpose(dy, [...gathered, ...axes]), ids!, rows)
+      const back = table!.shape.map((_, i) => (i === axis ? 0 : i < axis ? i + 1 : i))
+      return [transpose(summed, back), null]
+    },
+    lower: ({ emit, names, attributes: { axis } }) => [emit.op('Gather', names, { axis })],
+  }),
+  gatherElements: row<{ axis: number }>({
+    shape: ({ x: [data, indices] }) => {
+      requireIds(indices!)
+      requireRank(indices!, data!.shape.length, 'the indices')
+      return [{ dtype: data!.dtype, shape: indices!.shape }]
+    },
+    grad: ({ dy, attributes: { axis } }, x, indices) => [scatterElementsAdd(zerosLike(x!), indices!, dy, axis), null],
+    lower: ({ emit, names, attributes: { axis } }) => [emit.op('GatherElements', names, { axis })],
+  }),
+  scatterAdd: row<{ rows: Dim }>({
+    shape: ({ x: [updates, ids], attributes: { rows } }) => {
+      requireIds(ids!)
+      const rank = ids!.shape.length
+      if (ids!.shape.some((d, i) => d !== updates!.shape[i]))
+        throw new RuleViolation('the updates must begin with the shape of the ids')
+      return [{ dtype: updates!.dtype, shape: [rows, ...updates!.shape.slice(rank)] }]
+    },
+    grad: ({ dy }, _updates, ids) => [gather(dy, ids!, 0), null],
+    lower: ({ emit, names: [updates, ids], x: [update, id], y: [table] }) => {
+      const index = emit.reshape(ids!, id!.shape, [...id!.shape, 1])
+      const zeros = emit.filled(table!.shape, 0, update!.dtype)
+      return [emit.op('ScatterND', [zeros, index, updates!], { reduction: 'add' })]
+    },
+  }),
+  scatterElementsAdd: row<{ axis: number }>({
+    shape: ({ x: [data, indices, updates] }) => {
+      requireIds(indices!)
+      if (indices!.shape.join() !== updates!.shape.join())
+        throw new RuleViolation('indices and updates differ in shape')
+      return [{ dtype: sameDtype([data!, updates!]), shape: data!.shape }]
+    },
+    grad: ({ dy, attributes: { axis } }, _data, indices) => [dy, null, gatherElements(dy, indices!, axis)],
+    lower: ({ emit, names, attributes: { axis } }) => [emit.op('ScatterElements', names, { axis, reduction: 'add' })],
+  }),
+  embeddingBag: {
+    shape: ({ x: [rows, index, weights] }) => {
+      requireRank(rows!, 2, 'the rows')
+      requireIds(index!)
+      requireRank(index!, 2, 'the index')
+      if (index!.shape.join() !== weights!.shape.join()) throw new RuleViolation('index and weights differ in shape')
+      return [{ dtype: sameDtype([rows!, weights!]), shape: [index!.shape[0]!, rows!.shape[1]!] }]
+    },
+    // y_b = Σ_j w_bj rows[i_bj]
+    grad: ({ dy }, rows, index, weights) => {
+      const each = mul(unsqueeze(weights!, 2), unsqueeze(dy, 1))
+      const products = matMul(gather(rows!, index!), unsqueeze(dy, 2))
+      return [scatterAdd(each, index!, rows!.shape[0]!), null, reshape(products, weights!.shape)]
+    },
+    lower: ({ emit, names: [rows, index, weights], x, y: [y] }) => {
+      const [B, n] = x[1]!.shape
+      const H = y!.shape[1]!
+      const gathered = emit.op('Gather', [rows!, index!], { axis: 0 })
+      const sums = emit.op('MatMul', [emit.reshape(weights!, [B!, n!], [B!, 1, n!]), gathered])
+      return [emit.reshape(sums, [B!, 1, H], [B!, H])]
+    },
+  },
+} satisfies OpTable

@@ -1,0 +1,50 @@
+import { printShape } from '../dims.js'
+import { exp, mul, sub } from '../functions/elementwise.js'
+import { matMul } from '../functions/layers.js'
+import { reduceSum } from '../functions/reductions.js'
+import { reshape } from '../functions/shape.js'
+import { float } from '../onnx/emitter.js'
+import { type OpTable, RuleViolation, row } from '../rule.js'
+import { requireRank, sameDtype, sameFloat } from './shapes.js'
+
+export const normalisation = {
+  softmax: row<{ axis: number }>({
+    shape: sameFloat,
+    // dx = y (dy - Σ y dy)
+    grad: ({ dy, y, attributes: { axis } }) => [mul(y, sub(dy, reduceSum(mul(y, dy), axis, true)))],
+    lower: ({ emit, names, attributes: { axis } }) => [emit.op('Softmax', names, { axis })],
+  }),
+  logSoftmax: row<{ axis: number }>({
+    shape: sameFloat,
+    grad: ({ dy, y, attributes: { axis } }) => [sub(dy, mul(exp(y), reduceSum(dy, axis, true)))],
+    lower: ({ emit, names, attributes: { axis } }) => [emit.op('LogSoftmax', names, { axis })],
+  }),
+  layerNorm: row<{ eps: number }>({
+    // Saved: mean and 1/deviation of each row, [N,1].
+    shape: ({ x: [x, gamma, beta] }) => {
+      requireRank(x!, 2, 'the input')
+      const [rows, width] = x!.shape
+      if (typeof width !== 'number') throw new RuleViolation('the normalised axis must have a known size')
+      for (const p of [gamma!, beta!])
+        if (printShape(p.shape) !== printShape([width!])) throw new RuleViolation(`gamma and beta must be [${width}]`)
+      const statistic = { dtype: sameDtype([x!, gamma!, beta!]), shape: [rows!, 1] }
+      return [x!, statistic, statistic]
+    },
+    saved: 1,
+    // With xh = (x-mean)·inv and p = dy·xh: dx = inv (dy·gamma - mean(dy·gamma) - xh mean(p·gamma)); the row means are
+    // products with gamma/H, which are faster than ReduceMean.
+    grad: ({ dy, ys: [, mean, inverse] }, x, gamma) => {
+      const width = x!.shape[1]!
+      const xh = mul(sub(x!, mean!), inverse!)
+      const p = mul(dy, xh)
+      const column = mul(reshape(gamma!, [width, 1]), 1 / Number(width))
+      const inner = sub(sub(mul(dy, gamma!), matMul(dy, column)), mul(xh, matMul(p, column)))
+      return [mul(inverse!, inner), reduceSum(p, 0), reduceSum(dy, 0)]
+    },
+    lower: ({ emit, names, used, attributes: { eps } }) => {
+      const saves = used[1] || used[2]
+      const names3 = emit.ops('LayerNormalization', names, saves ? 3 : 1, { axis: -1, epsilon: float(eps) })
+      return [...names3]
+    },
+  }),
+} satisfies OpTable

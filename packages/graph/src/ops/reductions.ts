@@ -1,0 +1,89 @@
+import type { Dim } from '../dims.js'
+import { sizeOf } from '../dims.js'
+import { cast, div, equal, mul, where } from '../functions/elementwise.js'
+import { reduceSum } from '../functions/reductions.js'
+import { dimension, expand, reshape, scatterElementsAdd, zerosLike } from '../functions/shape.js'
+import type { Value, ValueInfo } from '../graph.js'
+import { type LowerContext, none, type OpTable, RuleViolation, row } from '../rule.js'
+import { reducedShape, requireFloat } from './shapes.js'
+
+interface Axes {
+  axes: readonly number[]
+  keepDims: boolean
+}
+
+const reduced = ({ x, attributes }: { x: readonly ValueInfo[]; attributes: Axes }): ValueInfo[] => {
+  requireFloat(x[0]!)
+  return [{ dtype: x[0]!.dtype, shape: reducedShape(x[0]!.shape, attributes.axes, attributes.keepDims) }]
+}
+
+/** A reduced value with 1 in place of the axes that are gone, so that it broadcasts against x. */
+const restore = (value: Value, x: Value, { axes }: Axes): Value => reshape(value, reducedShape(x.shape, axes, true))
+
+const reduceAs =
+  (opType: string) =>
+  ({ emit, names, attributes }: LowerContext<Axes>): string[] => {
+    if (attributes.axes.length === 0)
+      return opType === 'ReduceSumSquare' ? [emit.op('Mul', [names[0]!, names[0]!])] : [...names]
+    return [emit.op(opType, [names[0]!, emit.ints(attributes.axes)], { keepdims: attributes.keepDims ? 1 : 0 })]
+  }
+
+export const reductions = {
+  reduceSum: row<Axes>({
+    shape: reduced,
+    grad: ({ dy, attributes }, x) => [expand(restore(dy, x!, attributes), x!.shape)],
+    lower: (context) => {
+      const { emit, names, attributes, x, y } = context
+      const isColumnSum = x[0]!.shape.length === 2 && attributes.axes.join() === '0'
+      if (!isColumnSum || x[0]!.dtype !== 'float32') return reduceAs('ReduceSum')(context)
+      const [rows, columns] = x[0]!.shape
+      return [emit.reshape(emit.columnSums(names[0]!, rows!), [columns!], y[0]!.shape)]
+    },
+  }),
+  reduceMean: row<Axes>({
+    shape: reduced,
+    grad: ({ dy, attributes }, x) => {
+      const count = sizeOf(attributes.axes.map((axis) => x!.shape[axis]!))
+      const share = typeof count === 'number' ? 1 / count : div(1, cast(dimension(dy.builder, count), dy.dtype))
+      return [expand(restore(mul(dy, share), x!, attributes), x!.shape)]
+    },
+    lower: reduceAs('ReduceMean'),
+  }),
+  reduceMax: row<Axes>({
+    shape: reduced,
+    grad: ({ dy, y, attributes }, x) => {
+      const isLargest = equal(x!, restore(y, x!, attributes))
+      const ties = reduceSum(cast(isLargest, dy.dtype), attributes.axes, true)
+      return [where(isLargest, div(restore(dy, x!, attributes), ties), 0)]
+    },
+    lower: reduceAs('ReduceMax'),
+  }),
+  reduceSumSquare: row<Axes>({
+    shape: reduced,
+    grad: ({ dy, attributes }, x) => [mul(x!, mul(restore(dy, x!, attributes), 2))],
+    lower: reduceAs('ReduceSumSquare'),
+  }),
+  argMax: row<{ axis: number; keepDims: boolean }>({
+    shape: ({ x, attributes }) => [
+      { dtype: 'int64', shape: reducedShape(x[0]!.shape, [attributes.axis], attributes.keepDims) },
+    ],
+    grad: none,
+    lower: ({ emit, names, attributes: { axis, keepDims } }) => [
+      emit.op('ArgMax', names, { axis, keepdims: keepDims ? 1 : 0 }),
+    ],
+  }),
+  topK: row<{ k: Dim }>({
+    shape: ({ x, attributes: { k } }) => {
+      const last = x[0]!.shape.at(-1)
+      if (last === undefined || (typeof last === 'number' && typeof k === 'number' && k > last))
+        throw new RuleViolation(`cannot take ${k} of ${last ?? 'no'} elements`)
+      const shape = x[0]!.shape.with(-1, k)
+      return [
+        { dtype: x[0]!.dtype, shape },
+        { dtype: 'int64', shape },
+      ]
+    },
+    grad: ({ dy, ys }, x) => [scatterElementsAdd(zerosLike(x!), ys[1]!, dy, x!.shape.length - 1)],
+    lower: ({ emit, names, attributes: { k } }) => [...emit.ops('TopK', [names[0]!, emit.shape([k])], 2)],
+  }),
+} satisfies OpTable

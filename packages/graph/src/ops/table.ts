@@ -1,0 +1,33 @@
+import { GraphError } from '../error.js'
+import type { OpRule, OpTable } from '../rule.js'
+import { attentionOps } from './attention.js'
+import { convolution } from './convolution.js'
+import { elementwise } from './elementwise.js'
+import { gatherOps } from './gather.js'
+import { losses } from './losses.js'
+import { normalisation } from './normalisation.js'
+import { products } from './products.js'
+import { random } from './random.js'
+import { reductions } from './reductions.js'
+import { shapeOps } from './shape.js'
+
+/** Every op there is: shape, gradient and lowering side by side. */
+export const ops = {
+  ...elementwise,
+  ...reductions,
+  ...shapeOps,
+  ...gatherOps,
+  ...products,
+  ...normalisation,
+  ...attentionOps,
+  ...convolution,
+  ...losses,
+  ...random,
+} satisfies OpTable
+
+/** The row of an op; an unknown op is an error that names it and where it was met. */
+export function ruleOf(op: string, path: string): OpRule {
+  const rule = (ops as OpTable)[op]
+  if (!rule || !Object.hasOwn(ops, op)) throw new GraphError('the table of ops has no such row', { op, path })
+  return rule
+}

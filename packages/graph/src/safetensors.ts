@@ -1,0 +1,146 @@
+import { arrayFromBytes, bytesOf, bytesPerElement, type DType, elementCount, type Tensor } from './tensor.js'
+
+/** Names of the format for our dtypes. */
+const formatNames: Record<DType, string> = {
+  float32: 'F32',
+  float16: 'F16',
+  float64: 'F64',
+  int64: 'I64',
+  int32: 'I32',
+  uint32: 'U32',
+  uint8: 'U8',
+  int8: 'I8',
+  bool: 'BOOL',
+}
+
+const dtypes = new Map(Object.entries(formatNames).map(([dtype, name]) => [name, dtype as DType]))
+
+/** The format's own bound on its header, against files made to exhaust memory. */
+const largestHeader = 100_000_000
+
+/** A file that is not valid safetensors; the sentence says what is wrong and where. */
+export class SafetensorsError extends Error {
+  override name = 'SafetensorsError'
+}
+
+const refuse = (reason: string): never => {
+  throw new SafetensorsError(`Not a valid safetensors file: ${reason}`)
+}
+
+export interface SafetensorsFile {
+  tensors: Map<string, Tensor>
+  metadata: Record<string, string>
+}
+
+/**
+ * Reads a .safetensors file (https://huggingface.co/docs/safetensors, format 0.x): an 8-byte little-endian header length, a
+ * JSON header, the tensors' bytes without gaps. Tensors are views into `bytes` where they are aligned. Throws
+ * SafetensorsError for anything the format does not allow.
+ */
+export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+  if (bytes.byteLength < 8) refuse(`${bytes.byteLength} bytes are fewer than the 8 of the header length`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const length = view.getBigUint64(0, true)
+  if (length > BigInt(largestHeader)) refuse(`the header claims ${length} bytes, at most ${largestHeader} are allowed`)
+  const start = 8 + Number(length)
+  if (start > bytes.byteLength) refuse(`the header claims ${length} bytes, the file ends after ${bytes.byteLength - 8}`)
+  const header = parseHeader(bytes.subarray(8, start))
+  const data = bytes.subarray(start)
+
+  const tensors = new Map<string, Tensor>()
+  const spans: { name: string; from: number; to: number }[] = []
+  let metadata: Record<string, string> = {}
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      metadata = parseMetadata(entry)
+      continue
+    }
+    const { dtype, dims, from, to } = parseEntry(name, entry, data.byteLength)
+    spans.push({ name, from, to })
+    tensors.set(name, { dtype, dims, data: arrayFromBytes(dtype, data.subarray(from, to)) })
+  }
+  let end = 0
+  for (const { name, from, to } of spans.sort((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from !== end)
+      refuse(`tensor "${name}" begins at byte ${from} of the data, expected ${end} (no gaps or overlaps)`)
+    end = to
+  }
+  if (end !== data.byteLength) refuse(`the tensors cover ${end} bytes of data, the file holds ${data.byteLength}`)
+  return { tensors, metadata }
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes[0] !== 0x7b) refuse('the header does not begin with "{"')
+  let header: unknown
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new SafetensorsError('Not a valid safetensors file: the header is not UTF-8 JSON', { cause })
+  }
+  return isRecord(header) ? header : refuse('the header is not a JSON object')
+}
+
+function parseMetadata(entry: unknown): Record<string, string> {
+  if (!isRecord(entry)) return refuse('__metadata__ is not an object of strings')
+  for (const [key, value] of Object.entries(entry))
+    if (typeof value !== 'string') refuse(`metadata "${key}" is not a string`)
+  return entry as Record<string, string>
+}
+
+function parseEntry(name: string, entry: unknown, available: number) {
+  const at = `tensor "${name}"`
+  if (!isRecord(entry)) return refuse(`${at} is not described by an object`)
+  const { dtype: format, shape, data_offsets: offsets } = entry
+  const dtype = dtypes.get(String(format))
+  if (!dtype)
+    return refuse(`${at} has the dtype ${JSON.stringify(format)}, expected one of ${[...dtypes.keys()].join(' ')}`)
+  if (!isSizes(shape)) return refuse(`${at} has the shape ${JSON.stringify(shape)}, expected whole numbers`)
+  if (!isSizes(offsets) || offsets.length !== 2) return refuse(`${at} has no pair of data_offsets`)
+  const [from, to] = offsets as [number, number]
+  if (from > to || to > available) refuse(`${at} spans bytes ${from} to ${to} of ${available} (is the file cut short?)`)
+  const expected = elementCount(shape) * bytesPerElement(dtype)
+  if (to - from !== expected)
+    refuse(`${at} has ${to - from} bytes, expected ${expected} for ${dtype}[${shape.join(',')}]`)
+  return { dtype, dims: shape, from, to }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0)
+
+/**
+ * Writes a .safetensors file: tensors ordered by falling element size, then name, so that each is aligned; the same tensors
+ * give the same bytes. Throws SafetensorsError when a tensor's data does not fit its shape.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const ordered = [...tensors].sort(
+    ([a, x], [b, y]) => bytesPerElement(y.dtype) - bytesPerElement(x.dtype) || (a < b ? -1 : 1),
+  )
+  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
+  let end = 0
+  for (const [name, { dtype, dims, data }] of ordered) {
+    if (data.length !== elementCount(dims))
+      throw new SafetensorsError(
+        `Tensor "${name}" has ${data.length} elements, its shape [${dims}] needs ${elementCount(dims)}`,
+      )
+    if (name === '__metadata__') throw new SafetensorsError('A tensor cannot be named __metadata__')
+    entries.push([name, { dtype: formatNames[dtype], shape: dims, data_offsets: [end, end + data.byteLength] }])
+    end += data.byteLength
+  }
+  const header = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)))
+  const start = 8 + Math.ceil(header.byteLength / 8) * 8
+  const file = new Uint8Array(start + end).fill(0x20, 8 + header.byteLength, start)
+  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true)
+  file.set(header, 8)
+  let at = start
+  for (const [, { data }] of ordered) {
+    file.set(bytesOf(data), at)
+    at += data.byteLength
+  }
+  return file
+}
