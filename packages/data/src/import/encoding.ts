@@ -50,9 +50,9 @@ function decodes(bytes: Uint8Array, name: string): boolean {
 }
 
 /** Refuses an encoding this Node does not know. */
-export function namedEncoding(name: string): Encoding {
+export function namedEncoding(name: string, bom: number): Encoding {
   try {
-    return { name: new TextDecoder(name).encoding, bom: 0 }
+    return { name: new TextDecoder(name).encoding, bom }
   } catch (cause) {
     throw new VolantError(
       'unknown-encoding',

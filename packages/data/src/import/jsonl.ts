@@ -4,7 +4,7 @@ import type { Cell } from '../table/table.js'
 import { BAD_BYTES } from './blocks.js'
 
 export interface JsonlEvents {
-  record: (row: Record<string, Cell>, line: number) => void
+  record: (cells: (readonly [name: string, cell: Cell])[]) => void
   reject: (line: number, reason: string, text: string) => void
 }
 
@@ -66,9 +66,7 @@ export class JsonlReader {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return `expected one JSON object a line, found ${Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`}`
     }
-    const row: Record<string, Cell> = {}
-    for (const [key, found] of Object.entries(value)) row[key] = this.cell(key, found)
-    this.events.record(row, this.line)
+    this.events.record(Object.entries(value).map(([name, found]) => [name, this.cell(name, found)] as const))
     return undefined
   }
 

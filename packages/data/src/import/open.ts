@@ -1,11 +1,12 @@
 import { VolantError } from '../errors.js'
-import { MemoryTable } from '../table/memory.js'
-import { type Cell, REJECTS_KEPT, type RejectedRow, type Table } from '../table/table.js'
+import type { Table } from '../table/table.js'
 import { type ByteSource, type ImportProgress, OtherEncoding, textBlocks } from './blocks.js'
 import { CsvReader, tooManyColumns } from './csv.js'
 import { detectEncoding, type Encoding, namedEncoding } from './encoding.js'
-import { emptyFile, type FileHead, type Format, formatOf, readHead } from './head.js'
+import { Gatherer } from './gather.js'
+import { type FileHead, type Format, formatOf, readHead } from './head.js'
 import { JsonlReader } from './jsonl.js'
+import { openParquet } from './parquet.js'
 import { sniffDelimiter } from './sniff.js'
 
 export interface OpenOptions {
@@ -21,11 +22,14 @@ export interface OpenOptions {
   maxCell?: number
   /** Columns a table may have, 10,000 by default. */
   maxColumns?: number
+  /** Bytes of cells held in memory before rows go to a temporary file, 512e6 by default. */
+  memory?: number
 }
 
 interface Settings extends OpenOptions {
   maxCell: number
   maxColumns: number
+  memory: number
 }
 
 /**
@@ -39,18 +43,20 @@ export async function openTable(path: string, options: OpenOptions = {}): Promis
     ...options,
     maxCell: options.maxCell ?? 5_000_000,
     maxColumns: options.maxColumns ?? 10_000,
+    memory: options.memory ?? 512e6,
   }
   settings.signal?.throwIfAborted()
   const head = await readHead(path)
   const format = settings.format ?? formatOf(head)
-  if (format === 'parquet') throw new VolantError('unsupported-format', `"${path}": Parquet is not read yet.`, { path })
-  const encoding = settings.encoding ? namedEncoding(settings.encoding) : detectEncoding(head.start, head.whole)
+  if (format === 'parquet') return openParquet(path, { ...settings, gzip: head.gzip })
+  const found = detectEncoding(head.start, head.whole)
+  const encoding = settings.encoding ? namedEncoding(settings.encoding, found.bom) : found
   const guessed = settings.encoding === undefined && encoding.bom === 0
   try {
     return await readText(head, format, encoding, guessed, settings)
   } catch (error) {
     if (!(error instanceof OtherEncoding)) throw error
-    return await readText(head, format, namedEncoding(error.encoding), false, settings)
+    return await readText(head, format, namedEncoding(error.encoding, 0), false, settings)
   }
 }
 
@@ -61,7 +67,7 @@ async function readText(
   guessed: boolean,
   settings: Settings,
 ): Promise<Table> {
-  const rows = new Rows(head.path, settings)
+  const rows = new Gatherer(head.path, format === 'jsonl', settings)
   if (encoding.name !== 'utf-8') rows.notes.push(`Read as ${encoding.name}.`)
   const sample = new TextDecoder(encoding.name).decode(head.start)
   const reader =
@@ -70,12 +76,20 @@ async function readText(
       : csvInto(rows, delimiterOf(sample, head, format, rows, settings), settings)
   const source: ByteSource = { path: head.path, gzip: head.gzip, signal: settings.signal }
   source.onBytes = (bytes) => settings.onProgress?.({ bytes, totalBytes: head.bytes, rows: rows.count })
-  for await (const block of textBlocks(source, encoding, guessed)) reader.feed(block)
-  reader.finish()
-  return rows.table()
+  try {
+    for await (const block of textBlocks(source, encoding, guessed)) {
+      reader.feed(block)
+      await rows.relieve()
+    }
+    reader.finish()
+    return await rows.table()
+  } catch (error) {
+    rows.discard()
+    throw error
+  }
 }
 
-function delimiterOf(sample: string, head: FileHead, format: Format, rows: Rows, settings: Settings): string {
+function delimiterOf(sample: string, head: FileHead, format: Format, rows: Gatherer, settings: Settings): string {
   const usual = format === 'tsv' ? '\t' : ','
   if (settings.delimiter !== undefined) {
     if (/^[ -~\t]$/.test(settings.delimiter) && settings.delimiter !== '"') return settings.delimiter
@@ -95,7 +109,7 @@ interface TextReader {
   finish(): void
 }
 
-function csvInto(rows: Rows, delimiter: string, settings: Settings): TextReader {
+function csvInto(rows: Gatherer, delimiter: string, settings: Settings): TextReader {
   let names: string[] | undefined
   return new CsvReader(
     delimiter.charCodeAt(0),
@@ -106,8 +120,8 @@ function csvInto(rows: Rows, delimiter: string, settings: Settings): TextReader 
           names = headerNames(cells, rows, settings)
           return
         }
-        if (cells.length === 1 && cells[0] === '' && names.length > 1) return
-        if (cells.length === names.length) rows.add(cells, line)
+        if (cells.length === 1 && cells[0] === '' && text().trim() === '') return
+        if (cells.length === names.length) rows.add(cells)
         else {
           const kind = cells.length > names.length ? 'too many' : 'too few'
           const column = names[Math.min(cells.length, names.length) - 1]
@@ -120,6 +134,7 @@ function csvInto(rows: Rows, delimiter: string, settings: Settings): TextReader 
         }
       },
       reject(line, cell, reason, text) {
+        if (!names) throw badHeader(rows.path, line, reason)
         rows.reject({ line, column: names?.[cell], reason, text })
       },
     },
@@ -127,7 +142,15 @@ function csvInto(rows: Rows, delimiter: string, settings: Settings): TextReader 
   )
 }
 
-function headerNames(cells: readonly string[], rows: Rows, settings: Settings): string[] {
+function badHeader(path: string, line: number, reason: string): VolantError {
+  return new VolantError('bad-header', `"${path}", line ${line}: the header cannot be read: ${reason}.`, {
+    path,
+    line,
+    reason,
+  })
+}
+
+function headerNames(cells: readonly string[], rows: Gatherer, settings: Settings): string[] {
   if (cells.length > settings.maxColumns)
     throw tooManyColumns({ path: rows.path, maxColumns: settings.maxColumns }, cells.length)
   const names = cells.map((cell, at) => {
@@ -152,88 +175,12 @@ function headerNames(cells: readonly string[], rows: Rows, settings: Settings): 
   return names
 }
 
-function jsonlInto(rows: Rows, settings: Settings): TextReader {
+function jsonlInto(rows: Gatherer, settings: Settings): TextReader {
   return new JsonlReader(
     {
-      record: (row, line) => rows.addNamed(row, line),
+      record: (row) => rows.addNamed(row),
       reject: (line, reason, text) => rows.reject({ line, reason, text }),
     },
     { path: rows.path, maxCell: settings.maxCell },
   )
-}
-
-/** Gathers rows column by column. */
-class Rows {
-  count = 0
-  readonly notes: string[] = []
-  private readonly names: string[] = []
-  private readonly cells: Cell[][] = []
-  private readonly places = new Map<string, number>()
-  private readonly rejected: RejectedRow[] = []
-  private rejectedCount = 0
-
-  constructor(
-    readonly path: string,
-    private readonly settings: Settings,
-  ) {}
-
-  place(name: string): number {
-    let at = this.places.get(name)
-    if (at === undefined) {
-      if (name === '__proto__')
-        throw new VolantError(
-          'bad-column-name',
-          `"${this.path}" has a column named "__proto__", which cannot be used; rename it.`,
-          { path: this.path },
-        )
-      if (this.names.length >= this.settings.maxColumns)
-        throw tooManyColumns({ path: this.path, maxColumns: this.settings.maxColumns })
-      at = this.names.push(name) - 1
-      this.cells.push(new Array<Cell>(this.count).fill(null))
-      this.places.set(name, at)
-    }
-    return at
-  }
-
-  add(cells: readonly string[], _line: number): void {
-    for (let at = 0; at < cells.length; at++) this.cells[at]!.push(cells[at] === '' ? null : cells[at]!)
-    this.count++
-  }
-
-  addNamed(row: Record<string, Cell>, _line: number): void {
-    for (const [name, cell] of Object.entries(row)) this.cells[this.place(name)]!.push(cell)
-    this.count++
-    for (const cells of this.cells) if (cells.length < this.count) cells.push(null)
-  }
-
-  reject(row: RejectedRow): void {
-    this.rejectedCount++
-    if (this.rejected.length < REJECTS_KEPT) this.rejected.push(row)
-  }
-
-  table(): Table {
-    if (this.count === 0) this.refuseEmpty()
-    return new MemoryTable(this.names, this.cells, {
-      path: this.path,
-      rejected: this.rejected,
-      rejectedCount: this.rejectedCount,
-      notes: this.notes,
-    })
-  }
-
-  private refuseEmpty(): never {
-    const first = this.rejected[0]
-    if (first) {
-      throw new VolantError(
-        'no-valid-rows',
-        `"${this.path}" has no row that can be read (${this.rejectedCount} kept aside); the first fault is in line ${first.line}: ${first.reason}.`,
-        { path: this.path, rejectedCount: this.rejectedCount, rejected: this.rejected },
-      )
-    }
-    if (this.names.length === 0) throw emptyFile(this.path)
-    throw new VolantError('no-rows', `"${this.path}" has a header but no rows; expected at least one row below it.`, {
-      path: this.path,
-      columns: this.names,
-    })
-  }
 }

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  DuckDBInstance,
+  type DuckDBType,
+  type DuckDBValue,
+  VARCHAR,
+} from '@duckdb/node-api'
+import { writeError } from '../errors.js'
+
+/** Rows DuckDB handles at once. */
+export const VECTOR = 2048
+
+const unclosed = new Set<Duck>()
+process.once('exit', () => {
+  for (const duck of unclosed) duck.removeFiles()
+})
+
+/** A DuckDB instance of its own with a temporary folder of its own; it reads and writes files, nothing over the network. */
+export class Duck {
+  private constructor(
+    private readonly instance: DuckDBInstance,
+    readonly folder: string,
+  ) {
+    unclosed.add(this)
+  }
+
+  /** @param memory bytes DuckDB may hold before it uses the disk */
+  static async open(memory = 512e6, parent = tmpdir()): Promise<Duck> {
+    let folder: string
+    try {
+      folder = mkdtempSync(join(parent, 'volant-'))
+    } catch (error) {
+      throw writeError(error, parent)
+    }
+    try {
+      const instance = await DuckDBInstance.create(join(folder, 'rows.duckdb'), {
+        memory_limit: `${Math.ceil(memory / 1e6)}MB`,
+        threads: '2',
+        temp_directory: join(folder, 'spill'),
+        autoinstall_known_extensions: 'false',
+        autoload_known_extensions: 'false',
+      })
+      return new Duck(instance, folder)
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true })
+      throw writeError(error, folder)
+    }
+  }
+
+  connect(): Promise<DuckDBConnection> {
+    return this.instance.connect()
+  }
+
+  /** Runs one statement and gives all its rows. */
+  async rows(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
+    const connection = await this.connect()
+    try {
+      return await (await connection.run(sql, values)).getRows()
+    } finally {
+      connection.closeSync()
+    }
+  }
+
+  /** Streams a query chunk by chunk, one array a column. */
+  async *chunks(sql: string): AsyncGenerator<DuckDBValue[][]> {
+    const connection = await this.connect()
+    try {
+      const result = await connection.stream(sql)
+      for (;;) {
+        const chunk = await result.fetchChunk()
+        if (!chunk || chunk.rowCount === 0) return
+        yield chunk.getColumns()
+      }
+    } finally {
+      connection.closeSync()
+    }
+  }
+
+  /** Appends columns of equal length to a table. `types` are the table's, VARCHAR for all unless given. */
+  async append(
+    table: string,
+    columns: readonly (readonly DuckDBValue[])[],
+    types?: readonly DuckDBType[],
+  ): Promise<void> {
+    const connection = await this.connect()
+    const kinds = types ?? columns.map(() => VARCHAR)
+    const rows = columns[0]?.length ?? 0
+    try {
+      const appender = await connection.createAppender(table)
+      for (let start = 0; start < rows; start += VECTOR) {
+        const chunk = DuckDBDataChunk.create(kinds, Math.min(VECTOR, rows - start))
+        chunk.setColumns(columns.map((cells) => cells.slice(start, start + VECTOR)))
+        appender.appendDataChunk(chunk)
+      }
+      appender.closeSync()
+    } catch (error) {
+      throw writeError(error, this.folder)
+    } finally {
+      connection.closeSync()
+    }
+  }
+
+  close(): void {
+    if (!unclosed.has(this)) return
+    this.instance.closeSync()
+    this.removeFiles()
+  }
+
+  removeFiles(): void {
+    unclosed.delete(this)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
