@@ -1,4 +1,4 @@
-// Builds every package: TypeScript to dist, then the console's page.
+// Builds every package: TypeScript to dist, then the console's page where its sources are newer than it.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,8 +16,20 @@ function run(name, bin, args, cwd = root) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
+/** Is a file below one of the folders newer than `made`? */
+function isStale(made, ...folders) {
+  const time = fs.statSync(made, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return folders.some((folder) =>
+    fs.readdirSync(folder, { recursive: true }).some((file) => fs.statSync(path.join(folder, file)).mtimeMs > time),
+  )
+}
+
 run('typescript', 'bin/tsc', ['-b', ...process.argv.slice(2)])
-run('vite', 'bin/vite.js', ['build', '--logLevel', 'warn'], path.join(root, 'packages/console'))
+
+const page = path.join(root, 'packages/console')
+if (isStale(path.join(page, 'dist/index.html'), path.join(page, 'src'), path.join(root, 'packages/client/src'))) {
+  run('vite', 'bin/vite.js', ['build', '--logLevel', 'warn'], page)
+}
 
 // Tells packages/cli/bin/volant.js how old the sources of this build are.
 const stamp = path.join(root, 'node_modules/.volant-built')

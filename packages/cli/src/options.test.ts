@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest'
+import { optionTable } from './options.js'
+
+describe('options', () => {
+  it.each([
+    ['timeLimit', '5m', '5m'],
+    ['timeLimit', '90', '90s'],
+    ['split', '.8,.1,.1', [0.8, 0.1, 0.1]],
+    ['inputs', ' text , age ', ['text', 'age']],
+    ['seed', '0', 0],
+    ['port', '65535', 65535],
+    ['encoder', 'cnn', 'cnn'],
+  ] as const)('--%s %s', (name, text, value) => {
+    expect(optionTable[name].parse(text)).toEqual(value)
+  })
+
+  it.each([
+    ['timeLimit', 'soon', 'expected a time such as 90s, 5m or 1h, found "soon"'],
+    ['timeLimit', '0s', 'expected a time'],
+    ['split', '.8,.2', 'three shares'],
+    ['split', '.8,.1,.2', 'sum to 1'],
+    ['split', '0,.5,.5', 'three shares'],
+    ['inputs', 'a,,b', 'names separated by commas'],
+    ['seed', '-1', 'a whole number of at least 0, found "-1"'],
+    ['epochs', '0', 'at least 1'],
+    ['port', '70000', 'a port from 0 to 65535'],
+    ['encoder', 'bert', 'expected one of auto, tfidf, bag, cnn, transformer, found "bert"'],
+  ] as const)('--%s %s is refused', (name, text, sentence) => {
+    expect(() => optionTable[name].parse(text)).toThrow(sentence)
+  })
+})
