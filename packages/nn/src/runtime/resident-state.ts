@@ -1,0 +1,182 @@
+import type { Tensor } from '@volant/graph'
+import { Tensor as OrtTensor } from 'onnxruntime-node'
+import { NnError } from '../errors.js'
+import { checkFeed, createSession, fromOrt, type OnnxSession, toOrt } from './onnx-session.js'
+import type { Program, TableAccess, TableRows } from './program.js'
+
+type Feeds = Record<string, OrtTensor>
+
+interface Loaded extends Program {
+  readonly onnx: OnnxSession
+}
+
+/** The tensors that stay in the runtime's thread (weights, moments, accumulated gradients) and the programs over them. */
+export class ResidentState {
+  readonly #tensors = new Map<string, { tensor: Tensor; ort: OrtTensor }>()
+  readonly #programs = new Map<string, Loaded>()
+  readonly #noted = new Map<string, Set<number>>()
+
+  /** Makes a session for the program; a program of the same name is replaced. */
+  async load(name: string, program: Program, settings: { threads: number }): Promise<void> {
+    await this.#programs.get(name)?.onnx.session.release()
+    const onnx = await createSession(program.model, { ...settings, training: program.training })
+    this.#programs.set(name, { ...program, onnx })
+  }
+
+  /** Runs a program on a batch and the resident state; returns its results. */
+  async run(name: string, batch: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+    const program = this.#programs.get(name)
+    if (!program) throw new NnError('unknown-program', `There is no program "${name}"; load it first`, { name })
+    const tables = program.tables.map((access) => this.#gather(access, batch))
+    const feeds = this.#feeds(program, batch, tables)
+    const fetches: Record<string, OrtTensor | null> = {}
+    for (const output of program.results) fetches[output] = null
+    for (const { output, state } of program.updates) fetches[output] = this.#resident(state).ort
+    for (const { written } of tables) Object.assign(fetches, written)
+    const outputs = await program.onnx.session.run(feeds, fetches)
+    for (const table of tables) this.#scatter(table, program.clear)
+    for (const state of program.clear)
+      if (!isRowState(program, state)) this.#resident(state).tensor.data.fill(0 as never)
+    const results = Object.fromEntries(program.results.map((output) => [output, fromOrt(outputs[output]!)]))
+    discard(
+      Object.keys(outputs)
+        .filter((output) => !program.results.includes(output))
+        .map((output) => outputs[output]!),
+    )
+    return results
+  }
+
+  /** Copies of the named tensors, all when none are named. */
+  async read(names: readonly string[] = [...this.#tensors.keys()]): Promise<Record<string, Tensor>> {
+    return Object.fromEntries(
+      names.map((name) => {
+        const { tensor } = this.#resident(name)
+        return [name, { ...tensor, data: tensor.data.slice() }]
+      }),
+    )
+  }
+
+  /** Makes the tensors resident, in place of former ones of the same names. */
+  async write(tensors: Record<string, Tensor>): Promise<void> {
+    for (const [name, tensor] of Object.entries(tensors)) {
+      const former = this.#tensors.get(name)
+      const fits = former && String(former.tensor.dims) === String(tensor.dims) && former.tensor.dtype === tensor.dtype
+      if (fits) former.tensor.data.set(tensor.data as never)
+      else this.#tensors.set(name, { tensor, ort: toOrt(tensor) })
+    }
+  }
+
+  #resident(name: string): { tensor: Tensor; ort: OrtTensor } {
+    const found = this.#tensors.get(name)
+    if (!found) throw new NnError('unknown-state', `There is no resident tensor "${name}"; write it first`, { name })
+    return found
+  }
+
+  #feeds(program: Loaded, batch: Record<string, Tensor>, tables: readonly Gathered[]): Feeds {
+    const feeds: Feeds = {}
+    for (const name of program.state) feeds[name] = this.#resident(name).ort
+    for (const { fed } of tables) Object.assign(feeds, fed)
+    for (const port of program.onnx.inputs) {
+      if (port.name in feeds) continue
+      checkFeed(port, batch[port.name])
+      feeds[port.name] = toOrt(batch[port.name]!)
+    }
+    return feeds
+  }
+
+  #gather(access: TableAccess, batch: Record<string, Tensor>): Gathered {
+    const height = this.#resident(access.rows[0]!.state).tensor.dims[0]!
+    const fed: Feeds = {}
+    const written: Feeds = {}
+    const ids = access.which === 'noted' ? this.#takeNoted(access.table) : distinctIds(access, batch, height, fed)
+    if (access.which === 'note') this.#note(access.table, ids)
+    for (const { state, input, output } of access.rows) {
+      const { dims, data } = this.#resident(state).tensor
+      const width = dims[1]!
+      const rows = new Float32Array(ids.length * width)
+      ids.forEach((id, place) => {
+        rows.set(data.subarray(id * width, (id + 1) * width) as Float32Array, place * width)
+      })
+      fed[input] = new OrtTensor('float32', rows, [ids.length, width])
+      if (output) written[output] = fed[input]
+    }
+    return { access, ids, fed, written }
+  }
+
+  #scatter({ access, ids, fed }: Gathered, clear: readonly string[]): void {
+    for (const { state, input, output } of access.rows) {
+      const { dims, data } = this.#resident(state).tensor
+      const width = dims[1]!
+      const rows = fed[input]!.data as Float32Array
+      ids.forEach((id, place) => {
+        const target = data.subarray(id * width, (id + 1) * width) as Float32Array
+        if (clear.includes(state)) target.fill(0)
+        else if (output) target.set(rows.subarray(place * width, (place + 1) * width))
+      })
+    }
+  }
+
+  #note(table: string, ids: Int32Array): void {
+    const noted = this.#noted.get(table) ?? new Set()
+    for (const id of ids) noted.add(id)
+    this.#noted.set(table, noted)
+  }
+
+  #takeNoted(table: string): Int32Array {
+    const ids = Int32Array.from(this.#noted.get(table) ?? [])
+    this.#noted.delete(table)
+    return ids
+  }
+}
+
+interface Gathered {
+  readonly access: TableAccess
+  readonly ids: Int32Array
+  readonly fed: Feeds
+  /** Outputs written over the very rows that were fed. */
+  readonly written: Feeds
+}
+
+/** The distinct ids of a batch in order of appearance; feeds each id's place among them. */
+function distinctIds(access: TableAccess, batch: Record<string, Tensor>, height: number, fed: Feeds): Int32Array {
+  const places = new Map<number, number>()
+  for (const { input, index } of access.ids) {
+    const { dims, data } = batch[input] ?? { dims: [], data: new BigInt64Array() }
+    if (!(data instanceof BigInt64Array) || dims.length === 0)
+      throw new NnError('bad-feed', `Input "${input}": expected int64 ids for table "${access.table}"`, { input })
+    const order = new BigInt64Array(data.length)
+    for (let i = 0; i < data.length; i++) {
+      const id = Number(data[i]!)
+      if (id < 0 || id >= height)
+        throw new NnError(
+          'bad-feed',
+          `Input "${input}": id ${id} is not in table "${access.table}" of ${height} rows`,
+          { input, id },
+        )
+      let place = places.get(id)
+      if (place === undefined) {
+        place = places.size
+        places.set(id, place)
+      }
+      order[i] = BigInt(place)
+    }
+    fed[index] = toOrt({ dtype: 'int64', dims, data: order })
+  }
+  return Int32Array.from(places.keys())
+}
+
+function isRowState(program: Program, state: string): boolean {
+  return program.tables.some(({ rows }) => rows.some((row: TableRows) => row.state === state))
+}
+
+const { port1: bin, port2: lid } = new MessageChannel()
+lid.close()
+
+/**
+ * ONNX Runtime copies every fetched output, also one written in place, into new memory. Transferring it to a closed port
+ * frees that memory at once instead of at the next garbage collection.
+ */
+function discard(tensors: readonly OrtTensor[]): void {
+  const buffers = tensors.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer)
+  bin.postMessage(null, [...new Set(buffers)])
+}
