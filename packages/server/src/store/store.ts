@@ -7,6 +7,7 @@ import { type BackupSchedule, type Backups, scheduleBackups } from './backups.js
 import { type Database, openPglite, openPostgres } from './database.js'
 import { writeWhole } from './files.js'
 import { guardFolder } from './guard.js'
+import { newId } from './ids.js'
 import { type Migration, migrate } from './migrations.js'
 import type { Tables } from './tables.js'
 
@@ -39,6 +40,8 @@ export interface Log {
 export const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
 export interface Store {
+  /** The data folder's own id. */
+  readonly id: string
   readonly kind: 'pglite' | 'postgres'
   readonly folder: string
   /** On PGlite one connection: inside a transaction use the transaction only. */
@@ -64,7 +67,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await makeFolder(folder)
   const guard = await guardFolder(folder)
   try {
-    await checkFormat(folder)
+    const id = await folderId(folder)
     const database = databaseUrl
       ? await openPostgres(databaseUrl, { lockTimeoutMs })
       : await openPglite({ folder: path.join(folder, 'database') }, { lockTimeoutMs, onFatal })
@@ -78,6 +81,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
           ? scheduleBackups(database.pglite, path.join(folder, 'backups'), options.backups ?? {}, log)
           : undefined
       return {
+        id,
         kind: database.kind,
         folder,
         db: database.db,
@@ -118,21 +122,24 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function checkFormat(folder: string): Promise<void> {
+/** Reads `volant.json`, or writes it in a new folder. */
+async function folderId(folder: string): Promise<string> {
   const file = path.join(folder, 'volant.json')
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  if (text === undefined) return writeWhole(file, `${JSON.stringify({ format: folderFormat })}\n`)
-  const format = formatIn(text)
-  if (format === undefined) {
+  if (text === undefined) {
+    const id = newId()
+    await writeWhole(file, `${JSON.stringify({ format: folderFormat, id })}\n`)
+    return id
+  }
+  const { format, id } = folderFields(text)
+  if (format === undefined || id === undefined) {
     throw new VolantError(
       'bad-data-folder',
-      `"${file}" is not Volant's: its text is ${JSON.stringify(text.slice(0, 60))}.`,
-      {
-        folder,
-      },
+      `"${file}" should say {"format": …, "id": …} but says ${JSON.stringify(text.slice(0, 60))}. Use another data folder.`,
+      { folder },
     )
   }
   if (format > folderFormat) {
@@ -143,13 +150,14 @@ async function checkFormat(folder: string): Promise<void> {
       { folder, format },
     )
   }
+  return id
 }
 
-function formatIn(text: string): number | undefined {
+function folderFields(text: string): { format?: number; id?: string } {
   try {
-    const { format } = JSON.parse(text) as { format?: unknown }
-    return typeof format === 'number' ? format : undefined
+    const { format, id } = JSON.parse(text) as Record<string, unknown>
+    return { ...(typeof format === 'number' && { format }), ...(typeof id === 'string' && { id }) }
   } catch {
-    return undefined
+    return {}
   }
 }
