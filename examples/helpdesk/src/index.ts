@@ -1,3 +1,5 @@
 export { loadTickets, type Ticket } from './corpus/index.js'
 export { type Queue, queues } from './corpus/queues.js'
 export { strongestWords, type WordStrength } from './corpus/strongest-words.js'
+export type { DemoOptions, DemoReport, RunningServer } from './demo/options.js'
+export { runDemo } from './demo/run.js'
