@@ -84,11 +84,6 @@ function fit(dx: Value, x: Value): Value {
   const extra = dx.shape.length - x.shape.length
   if (extra < 0) return expand(dx, x.shape)
   const axes = dx.shape.flatMap((d, i) => (i < extra || (x.shape[i - extra] === 1 && d !== 1) ? [i] : []))
-  const summed =
-    axes.length > 0
-      ? reshape(reduceSum(dx, axes, true), [
-          ...x.shape.map((d, i) => (axes.includes(i + extra) ? 1 : dx.shape[i + extra]!)),
-        ])
-      : dx
-  return expand(summed, x.shape)
+  const summed = axes.length > 0 ? reduceSum(dx, axes, true) : dx
+  return expand(reshape(summed, summed.shape.slice(extra)), x.shape)
 }

@@ -28,7 +28,7 @@ export {
   gelu,
   greater,
   greaterOrEqual,
-  isNaN,
+  isNotANumber as isNaN,
   less,
   lessOrEqual,
   log,

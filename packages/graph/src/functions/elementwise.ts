@@ -38,7 +38,8 @@ export const abs = (x: Value): Value => apply('abs', [x])
 export const sign = (x: Value): Value => apply('sign', [x])
 export const floor = (x: Value): Value => apply('floor', [x])
 export const square = (x: Value): Value => mul(x, x)
-export const isNaN = (x: Value): Value => apply('isNaN', [x])
+/** Exported as `isNaN`. */
+export const isNotANumber = (x: Value): Value => apply('isNaN', [x])
 /** Keeps x within [low, high]; the gradient is 0 outside. */
 export const clip = (x: Value, low: number, high: number): Value => apply('clip', [x], { low, high })
 export const cast = (x: Value, dtype: DType): Value => (x.dtype === dtype ? x : apply('cast', [x], { dtype }))

@@ -1,0 +1,118 @@
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { GraphBuilder } from '../builder.js'
+import { checkGraph } from '../check.js'
+import { mul } from '../functions/elementwise.js'
+import { reduceSum } from '../functions/reductions.js'
+import { gradients } from '../gradients.js'
+import type { Graph, Value } from '../graph.js'
+import { encodeOnnx } from '../onnx/codec.js'
+import { lower } from '../onnx/lower.js'
+import type { OpRule } from '../rule.js'
+import { tensorOf } from '../tensor.js'
+import { type NdArray, random } from '../testing/array.js'
+import type { Case } from '../testing/case.js'
+import { elementwiseCases } from '../testing/elementwise-cases.js'
+import { layerCases } from '../testing/layer-cases.js'
+import { randomCases } from '../testing/random-cases.js'
+import { shapeCases } from '../testing/shape-cases.js'
+import { ops } from './table.js'
+
+const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...randomCases]
+
+/** Ops met in a case's own computation, and those whose gradient it checked. */
+const metOps = new Set<string>()
+const differentiatedOps = new Set<string>()
+
+const toOrt = ({ dims, data, dtype }: NdArray) => {
+  const tensor = tensorOf(dtype, dims, [...data])
+  return new OrtTensor(dtype as 'float32', tensor.data as Float32Array, dims)
+}
+
+async function run(
+  graph: Graph,
+  feeds: Record<string, NdArray>,
+): Promise<Record<string, { dims: number[]; data: number[] }>> {
+  checkGraph(graph)
+  const model = lower(graph, { opset: 18, provider: 'cpu', mode: 'train' })
+  const session = await InferenceSession.create(encodeOnnx(model), { logSeverityLevel: 3 })
+  const needed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
+  const results = await session.run(Object.fromEntries(needed.map(([name, x]) => [name, toOrt(x)])))
+  await session.release()
+  return Object.fromEntries(
+    Object.entries(results).map(([name, t]) => [
+      name,
+      { dims: [...t.dims], data: Array.from(t.data as Float32Array, Number) },
+    ]),
+  )
+}
+
+function expectClose(found: readonly number[], expected: ArrayLike<number>, tolerance: number, what: string): void {
+  expect(found.length, `${what}: elements`).toBe(expected.length)
+  for (let i = 0; i < found.length; i++) {
+    const error = Math.abs(found[i]! - expected[i]!) / (1 + Math.abs(expected[i]!))
+    if (!(error <= tolerance)) expect.fail(`${what}[${i}]: found ${found[i]}, expected ${expected[i]}`)
+  }
+}
+
+/** Central differences of Σ weights · reference(x), in float64. */
+function finiteDifference({ inputs, reference }: Case, which: number, weights: NdArray): number[] {
+  const step = 1e-5
+  const loss = () => reference(...inputs).data.reduce((total, v, i) => total + v * weights.data[i]!, 0)
+  const { data } = inputs[which]!
+  return Array.from(data, (original, i) => {
+    data[i] = original + step
+    const above = loss()
+    data[i] = original - step
+    const below = loss()
+    data[i] = original
+    return (above - below) / (2 * step)
+  })
+}
+
+async function runCase(one: Case): Promise<void> {
+  const { inputs, shapes, build, reference, tolerance = 2e-5 } = one
+  const b = new GraphBuilder(one.name)
+  const values = inputs.map((x, i) => b.input(`x${i}`, x.dtype, shapes?.[i] ?? x.dims))
+  const y = build(...values)
+  b.output('y', y)
+  for (const node of b.build().nodes) metOps.add(node.op)
+
+  const expected = reference(...inputs)
+  const weights = random(expected.dims, 99)
+  const wanted =
+    one.differentiate ?? inputs.flatMap((x, i) => (x.dtype === 'float32' && y.dtype === 'float32' ? [i] : []))
+  if (wanted.length > 0) {
+    for (const node of b.build().nodes) differentiatedOps.add(node.op)
+    const loss = reduceSum(mul(y, b.input('weights', 'float32', y.shape)))
+    gradients(
+      loss,
+      wanted.map((i) => values[i] as Value),
+    ).forEach((dx, i) => {
+      b.output(`d${wanted[i]}`, dx)
+      expect(dx.shape).toEqual(values[wanted[i]!]!.shape)
+    })
+  }
+  const feeds = Object.fromEntries(inputs.map((x, i) => [`x${i}`, x]))
+  const found = await run(b.build(), { ...feeds, weights })
+  expect(y.dtype).toBe(expected.dtype)
+  expect(found['y']!.dims).toEqual(expected.dims)
+  expectClose(found['y']!.data, expected.data, tolerance, 'value')
+  for (const i of wanted)
+    expectClose(found[`d${i}`]!.data, finiteDifference(one, i, weights), tolerance * 5, `gradient of input ${i}`)
+}
+
+describe('the table of ops', () => {
+  it.each(cases.map((one) => [one.name, one] as const))('%s', (_name, one) => runCase(one))
+
+  // These two come last: they look at what the cases above have met.
+  it('has a value case for every row', () => {
+    expect(Object.keys(ops).filter((op) => !metOps.has(op))).toEqual([])
+  })
+
+  it('has a finite-difference case for every row with a gradient', () => {
+    const rows = Object.entries(ops as Record<string, OpRule>)
+    const missing = rows.filter(([op, rule]) => rule.grad !== 'none' && !differentiatedOps.has(op)).map(([op]) => op)
+    expect(missing).toEqual([])
+  })
+})

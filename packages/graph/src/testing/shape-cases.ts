@@ -1,0 +1,261 @@
+import { add, mul } from '../functions/elementwise.js'
+import * as r from '../functions/reductions.js'
+import * as f from '../functions/shape.js'
+import type { Value } from '../graph.js'
+import { ids, largest, list, type NdArray, nd, random, sum } from './array.js'
+import type { Case } from './case.js'
+
+const x234 = random([2, 3, 4])
+
+type Fold = (n: number, term: (i: number) => number) => number
+
+const reduction = (
+  name: string,
+  build: (x: Value, axes?: number | number[], keepDims?: boolean) => Value,
+  fold: Fold,
+): Case[] => [
+  {
+    name: `${name} over the last axis`,
+    inputs: [x234],
+    build: (x) => build(x, -1),
+    reference: (x) => nd([2, 3], (i, j) => fold(4, (k) => x.at(i, j, k))),
+  },
+  {
+    name: `${name} over two axes, kept, named dims`,
+    inputs: [x234],
+    shapes: [['B', 'T', 4]],
+    build: (x) => build(x, [0, 1], true),
+    reference: (x) => nd([1, 1, 4], (_a, _b, k) => fold(6, (i) => x.at(Math.floor(i / 3), i % 3, k))),
+  },
+  {
+    name: `${name} over the rows of a matrix`,
+    inputs: [random([5, 3])],
+    shapes: [['N', 3]],
+    build: (x) => build(x, 0),
+    reference: (x) => nd([3], (j) => fold(5, (i) => x.at(i, j))),
+  },
+  {
+    name: `${name} over everything`,
+    inputs: [random([2, 3])],
+    build: (x) => build(x),
+    reference: (x) => nd([], () => fold(6, (i) => x.data[i]!)),
+  },
+  {
+    name: `${name} of a scalar`,
+    inputs: [random([])],
+    build: (x) => build(x),
+    reference: (x) => nd([], () => fold(1, () => x.at())),
+  },
+]
+
+const move = (
+  name: string,
+  inputs: NdArray[],
+  build: Case['build'],
+  reference: Case['reference'],
+  shapes?: Case['shapes'],
+): Case => ({
+  name,
+  inputs,
+  build,
+  reference,
+  shapes,
+})
+
+export const shapeCases: Case[] = [
+  ...reduction('reduceSum', r.reduceSum, sum),
+  ...reduction('reduceMean', r.reduceMean, (n, term) => sum(n, term) / n),
+  ...reduction('reduceMax', r.reduceMax, largest),
+  ...reduction('reduceSumSquare', r.reduceSumSquare, (n, term) => sum(n, (i) => term(i) ** 2)),
+  move(
+    'reduceSum of nothing',
+    [random([0, 3])],
+    (x) => r.reduceSum(x, 0),
+    () => nd([3], () => 0),
+  ),
+  move(
+    'argMax',
+    [list([1, 5, 2, 7, 7, 0], [2, 3])],
+    (x) => r.argMax(x, 1),
+    () => ids([1, 0]),
+  ),
+  move(
+    'topK values',
+    [random([2, 5])],
+    (x) => r.topK(x, 2).values,
+    (x) => nd([2, 2], (i, j) => [...x.data.slice(i * 5, i * 5 + 5)].sort((a, b) => b - a)[j]!),
+  ),
+  move(
+    'topK indices',
+    [list([1, 5, 2, 7], [1, 4])],
+    (x) => r.topK(x, 3).indices,
+    () => ids([3, 1, 2], [1, 3]),
+  ),
+
+  move(
+    'reshape',
+    [x234],
+    (x) => f.reshape(x, [4, -1]),
+    (x) => nd([4, 6], (i, j) => x.data[i * 6 + j]!),
+  ),
+  move(
+    'reshape with names',
+    [x234],
+    (x) => f.reshape(x, ['B*T', 4]),
+    (x) => nd([6, 4], (i, j) => x.data[i * 4 + j]!),
+    [['B', 'T', 4]],
+  ),
+  move(
+    'reshape back to two names',
+    [x234],
+    (x) => f.reshape(f.reshape(x, ['B*T', 4]), ['B', 'T', 2, 2]),
+    (x) => nd([2, 3, 2, 2], (i, j, k, l) => x.at(i, j, k * 2 + l)),
+    [['B', 'T', 4]],
+  ),
+  move(
+    'reshape of nothing',
+    [random([0, 4])],
+    (x) => f.reshape(x, [2, 0, 2]),
+    () => nd([2, 0, 2], () => 0),
+  ),
+  move(
+    'squeeze and unsqueeze',
+    [random([2, 1, 3])],
+    (x) => f.unsqueeze(f.squeeze(x, 1), [0, -1]),
+    (x) => nd([1, 2, 3, 1], (_a, i, j) => x.at(i, 0, j)),
+  ),
+  move(
+    'transpose',
+    [x234],
+    (x) => f.transpose(x, [2, 0, 1]),
+    (x) => nd([4, 2, 3], (k, i, j) => x.at(i, j, k)),
+  ),
+  move(
+    'concat',
+    [random([2, 1]), random([2, 3], 2)],
+    (a, b) => f.concat([a, b, a], 1),
+    (a, b) => nd([2, 5], (i, j) => (j === 0 || j === 4 ? a.at(i, 0) : b.at(i, j - 1))),
+  ),
+  move(
+    'slice',
+    [x234],
+    (x) => f.slice(x, { axis: 1, start: 1 }),
+    (x) => nd([2, 2, 4], (i, j, k) => x.at(i, j + 1, k)),
+  ),
+  move(
+    'slice from the end, named dims',
+    [x234],
+    (x) => f.slice(x, { axis: 1, start: 1, end: -1 }),
+    (x) => nd([2, 1, 4], (i, _j, k) => x.at(i, 1, k)),
+    [['B', 'T', 4]],
+  ),
+  move(
+    'slice by steps',
+    [random([2, 7])],
+    (x) => f.slice(x, { axis: 1, start: 1, end: 6, step: 2 }),
+    (x) => nd([2, 3], (i, j) => x.at(i, 1 + 2 * j)),
+  ),
+  move(
+    'slice by steps of a named dim',
+    [random([2, 7])],
+    (x) => f.slice(x, { axis: 1, step: 3 }),
+    (x) => nd([2, 3], (i, j) => x.at(i, 3 * j)),
+    [[2, 'T']],
+  ),
+  move(
+    'split',
+    [random([2, 6])],
+    (x) => {
+      const [a, b, c] = f.split(x, [1, 3, 2], 1)
+      return f.concat([c!, mul(b!, b!), a!], 1)
+    },
+    (x) => nd([2, 6], (i, j) => (j < 2 ? x.at(i, j + 4) : j < 5 ? x.at(i, j - 1) ** 2 : x.at(i, 0))),
+  ),
+  move(
+    'split, one part used',
+    [random([2, 6])],
+    (x) => f.split(x, [2, 4], 1)[1]!,
+    (x) => nd([2, 4], (i, j) => x.at(i, j + 2)),
+  ),
+  move(
+    'expand',
+    [random([3, 1])],
+    (x) => f.expand(x, [2, 3, 4]),
+    (x) => nd([2, 3, 4], (_a, i) => x.at(i, 0)),
+  ),
+  move(
+    'expand to a named dim',
+    [random([1, 3]), random([2, 5])],
+    (x, y) => f.expand(x, y.shape.slice(0, 1).concat(3)),
+    (x) => nd([2, 3], (_i, j) => x.at(0, j)),
+    [
+      [1, 3],
+      ['B', 5],
+    ],
+  ),
+  move(
+    'pad',
+    [random([2, 3])],
+    (x) => f.pad(x, 1, 1, 2, 7),
+    (x) => nd([2, 6], (i, j) => (j > 0 && j < 4 ? x.at(i, j - 1) : 7)),
+  ),
+  move('shapeOf', [random([2, 3])], f.shapeOf, () => ids([2, 3]), [['B', 'T']]),
+  move(
+    'dimension of a product',
+    [random([2, 3])],
+    (x) => f.dimension(x.builder, '2*B*T+1'),
+    () => ids([13], []),
+    [['B', 'T']],
+  ),
+  move(
+    'range',
+    [random([2, 3])],
+    (x) => f.range(x.builder, 'T'),
+    () => ids([0, 1, 2]),
+    [['B', 'T']],
+  ),
+  move(
+    'fill',
+    [random([2, 3])],
+    (x) => add(x, f.fill(x.builder, ['B', 'T'], 2)),
+    (x) => nd([2, 3], (i, j) => x.at(i, j) + 2),
+    [['B', 'T']],
+  ),
+
+  move(
+    'gather',
+    [random([4, 3]), ids([1, 3, 1, 0], [2, 2])],
+    (t, i) => f.gather(t, i),
+    (t, i) => nd([2, 2, 3], (a, b, c) => t.at(i.at(a, b), c)),
+  ),
+  move(
+    'gather along axis 1',
+    [random([2, 4, 3]), ids([3, 0, 3])],
+    (t, i) => f.gather(t, i, 1),
+    (t, i) => nd([2, 3, 3], (a, b, c) => t.at(a, i.at(b), c)),
+  ),
+  move(
+    'gather nothing',
+    [random([4, 3]), ids([], [0])],
+    (t, i) => f.gather(t, i),
+    () => nd([0, 3], () => 0),
+  ),
+  move(
+    'gatherElements',
+    [random([3, 4]), ids([0, 2, 1, 1, 0, 2, 2, 2], [2, 4])],
+    (x, i) => f.gatherElements(x, i, 0),
+    (x, i) => nd([2, 4], (a, b) => x.at(i.at(a, b), b)),
+  ),
+  move(
+    'scatterAdd, repeated ids',
+    [random([2, 3, 2]), ids([1, 1, 4, 0, 1, 4], [2, 3])],
+    (u, i) => f.scatterAdd(u, i, 5),
+    (u, i) => nd([5, 2], (row, c) => sum(6, (k) => (i.data[k] === row ? u.data[k * 2 + c]! : 0))),
+  ),
+  move(
+    'scatterElementsAdd, repeated indices',
+    [random([3, 4]), ids([0, 0, 2, 1, 3, 3], [3, 2]), random([3, 2], 2)],
+    (d, i, u) => f.scatterElementsAdd(d, i, u, 1),
+    (d, i, u) => nd([3, 4], (a, b) => d.at(a, b) + sum(2, (k) => (i.at(a, k) === b ? u.at(a, k) : 0))),
+  ),
+]
