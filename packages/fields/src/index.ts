@@ -1,1 +1,65 @@
-export {}
+export type { Examples, ModelFile, PlainTensor, Signature, TensorSignature } from './folder/format.js'
+export {
+  type Blend,
+  type BootstrapOptions,
+  blendClasses,
+  blendNumbers,
+  bootstrapIntervals,
+  type ClassCandidates,
+  type ClassOutcomes,
+  type ClassRow,
+  type ComparedOutput,
+  type Confusion,
+  type Coverage,
+  classOutcomes,
+  compareModels,
+  confusionMatrix,
+  coverageAtPrecision,
+  fitTemperature,
+  gain,
+  type Interval,
+  type JointDifference,
+  jointBootstrap,
+  METRICS,
+  type MetricName,
+  type MetricValues,
+  measure,
+  measureAll,
+  metricNames,
+  type NumberCandidates,
+  type NumberOutcomes,
+  numberOutcomes,
+  type Outcomes,
+  type PairedDifference,
+  PRIMARY_METRIC,
+  pairedBootstrap,
+  perClass,
+  type ReliabilityBin,
+  reliability,
+  softmaxAt,
+  topConfusions,
+} from './metrics/index.js'
+export { type EvaluateReport, type LoadOptions, loadModel, type TrainedModel } from './predict/model.js'
+export {
+  isPredictionError,
+  type OutputPrediction,
+  type Prediction,
+  type PredictionError,
+} from './predict/prediction.js'
+export type { OutputScores, RowScores } from './predict/score.js'
+export type { FieldTypeName } from './registry.js'
+export { parseSpec, specJsonSchema } from './spec/parse.js'
+export {
+  type EncoderName,
+  encoderNames,
+  type InputSettings,
+  type OutputSettings,
+  type Spec,
+  type SpecInput,
+  type TrainSettings,
+} from './spec/schema.js'
+export type { TrainEvent, TrainPhase } from './train/events.js'
+export type { ByOutput, Intervals, Metrics } from './train/measure.js'
+export type { SplitReport } from './train/parts.js'
+export type { Measured, TrainReport } from './train/report.js'
+export { type TrainOptions, train } from './train/train.js'

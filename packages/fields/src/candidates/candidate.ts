@@ -1,0 +1,51 @@
+import type { GraphBuilder, Tensor, Value } from '@volant/graph'
+import type { Encoder, Streams } from '../encoders/encoder.js'
+import type { Spec } from '../spec/schema.js'
+import type { Dataset } from '../train/dataset.js'
+import type { FittedOutput } from '../train/outputs.js'
+
+/** A way to learn all outputs from all inputs; the final model is one candidate or a blend of several. */
+export interface Candidate {
+  readonly name: string
+  /** Trains on `train`; `valid` (which may have no rows) only chooses settings such as the number of epochs. */
+  train(task: Task): Promise<TrainedCandidate>
+}
+
+export interface Task {
+  readonly spec: Spec
+  readonly outputs: readonly FittedOutput[]
+  readonly train: Dataset
+  readonly valid: Dataset
+  /** Found by an earlier training of the same candidate, to be repeated on more rows. */
+  readonly found?: Found
+  readonly threads?: number
+  readonly signal?: AbortSignal
+  readonly onProgress: (progress: CandidateProgress) => void
+}
+
+/** Settings that validation chose, plain JSON. */
+export type Found = Readonly<Record<string, number | string>>
+
+export interface CandidateProgress {
+  /** 0 … 1 of this training. */
+  readonly fraction: number
+  /** A point of the validation curve. */
+  readonly point?: { epoch: number; output: string; metric: string; value: number; loss?: number }
+}
+
+export interface TrainedCandidate {
+  readonly name: string
+  readonly found: Found
+  /** The encoder of every input and what it learnt. */
+  readonly inputs: Readonly<Record<string, FittedEncoder>>
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Raw scores [rows, width] of each output. */
+  raw(data: Dataset): Promise<Record<string, Float32Array>>
+  /** The same as graph ops; `streams` gives the tensors of an input's encoder. */
+  graph(builder: GraphBuilder, streams: (input: string) => Streams): Record<string, Value>
+}
+
+export interface FittedEncoder {
+  readonly encoder: Encoder
+  readonly state: unknown
+}

@@ -1,0 +1,54 @@
+import { argMax, concat, crossEntropy, mul, softmax } from '@volant/graph'
+import { trainSoftmax, trainSquaredHinge } from '@volant/nn'
+import type { OutputState } from '../field.js'
+import type { MetricName } from '../metrics/index.js'
+import { blendClasses, classOutcomes, fitTemperature, softmaxAt } from '../metrics/index.js'
+import type { Decoder } from './decoder.js'
+
+export interface ClassesState extends OutputState {
+  readonly classes: readonly string[]
+}
+
+const width = (state: ClassesState) => state.classes.length
+const solvers = { hinge: trainSquaredHinge, softmax: trainSoftmax }
+
+/** One of several classes: cross-entropy, temperature, probabilities. */
+export const classesDecoder = (primary: MetricName): Decoder<ClassesState> => ({
+  width,
+
+  solve(x, targets, { loss, ...settings }, state) {
+    return solvers[loss](x, Int32Array.from(targets), { ...settings, classes: width(state) })
+  },
+  /** Two classes have one column, the score of the second against the first, whose own score is 0. */
+  rawOfLinear(scores, state) {
+    if (width(state) > 2) return scores
+    const raw = new Float32Array(scores.length * 2)
+    for (let row = 0; row < scores.length; row++) raw[2 * row + 1] = scores[row]!
+    return raw
+  },
+  rawOfLinearGraph: (scores, state) => (width(state) > 2 ? scores : concat([mul(scores, 0), scores], 1)),
+
+  targetTensor: (targets) => ({ dtype: 'int64', dims: [targets.length], data: BigInt64Array.from(targets, BigInt) }),
+  targetInput: (builder, name) => builder.input(name, 'int64', ['batch']),
+  loss: (raw, target) => crossEntropy(raw, target),
+
+  calibrate: (raw, targets, state) => ({ temperature: fitTemperature(raw, targets, width(state)) }),
+  answers: (raw, { temperature }, state) => softmaxAt(raw, width(state), temperature),
+  answersGraph: (raw, { temperature = 1 }) => softmax(mul(raw, 1 / temperature)),
+  blend: (candidates, targets, state) =>
+    blendClasses({ candidates, labels: targets, classes: width(state), positive: state.positive }, primary),
+  majority(targets, state) {
+    const shares = new Float64Array(width(state))
+    const known = targets.filter((target) => target >= 0)
+    for (const target of known) shares[target]! += 1 / known.length
+    return shares
+  },
+  outcomes: (targets, answers, state) => classOutcomes(targets, answers, width(state), state.positive),
+
+  outputs: (answers) => ({ '.probabilities': answers, '.value': argMax(answers, 1) }),
+  answersOf: (tensors) => Float64Array.from(tensors['.probabilities']!.data as Float32Array),
+  signature: (state) => [
+    { suffix: '.probabilities', dtype: 'float32', dims: [width(state)], meaning: 'probability of each class' },
+    { suffix: '.value', dtype: 'int64', dims: [], meaning: 'index of the most probable class' },
+  ],
+})

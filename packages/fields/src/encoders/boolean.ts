@@ -1,0 +1,47 @@
+import { cast, concat, isNaN as isMissing, matMul, mul, sub, unsqueeze, type Value, where } from '@volant/graph'
+import type { CsrMatrix } from '@volant/nn'
+import type { Encoder, Streams } from './encoder.js'
+
+/** Nothing is learnt: a boolean is true, false or missing. */
+export type BooleanState = Record<string, never>
+
+const columns = 3
+
+/** A boolean as three columns: true, false, missing. */
+export const flags: Encoder<boolean, BooleanState> = {
+  name: 'flags',
+  fit: () => ({}),
+  streams: () => [{ suffix: '', dtype: 'float32', dims: [], meaning: '1 true, 0 false, NaN missing' }],
+
+  encode: (values) => ({
+    '': {
+      dtype: 'float32',
+      dims: [values.length],
+      data: Float32Array.from(values, (x) => (x === null ? Number.NaN : Number(x))),
+    },
+  }),
+
+  wide: {
+    width: () => columns,
+    rows: (values): CsrMatrix => ({
+      rows: values.length,
+      cols: columns,
+      indptr: Int32Array.from({ length: values.length + 1 }, (_, row) => row),
+      indices: Int32Array.from(values, (x) => (x === null ? 2 : x ? 0 : 1)),
+      values: new Float32Array(values.length).fill(1),
+    }),
+    scores: (streams, weight) => matMul(encoded(streams), weight),
+  },
+
+  features: { parameters: () => [], forward: encoded, width: () => columns },
+}
+
+/** [batch, 3]. */
+function encoded(streams: Streams): Value {
+  const x = unsqueeze(streams['']!, [1])
+  const missing = isMissing(x)
+  const present = where(missing, x.builder.constant(0), x)
+  const flag = cast(missing, 'float32')
+  const known = sub(1, flag)
+  return concat([mul(present, known), mul(sub(1, present), known), flag], 1)
+}

@@ -1,0 +1,134 @@
+import { embeddingBag } from '@volant/graph'
+import type { CsrMatrix } from '@volant/nn'
+import type { Encoder } from '../encoder.js'
+import { paddedBags } from './bags.js'
+import { characterHashes, defaultNgrams, type NgramSettings, wordHashes } from './ngrams.js'
+import { RowCounts, type Vocabulary, VocabularyIndex } from './vocabulary.js'
+
+export interface TfidfState {
+  readonly ngrams: NgramSettings
+  /** Rows the vocabularies were counted on. */
+  readonly rows: number
+  readonly words: Vocabulary
+  readonly characters: Vocabulary
+}
+
+/** From this many rows on, an n-gram seen in a single row is not kept. */
+const manyRows = 3000
+const largestVocabulary = { words: 150_000, characters: 250_000 }
+
+/**
+ * TF-IDF of word and character n-grams as scikit-learn's TfidfVectorizer computes it (sublinear tf 1 + ln tf, smooth idf
+ * ln((1 + rows) / (1 + df)) + 1, length 1), words and characters as two blocks side by side. N-grams are kept by their
+ * 32-bit hash, so that a model holds no words of the texts it was trained on.
+ */
+export const tfidf: Encoder<string, TfidfState> = {
+  name: 'tfidf',
+
+  fit(values) {
+    const counts = { words: new RowCounts(), characters: new RowCounts() }
+    let rows = 0
+    for (const text of values) {
+      if (text === null) continue
+      rows++
+      counts.words.addRow(wordHashes(text, defaultNgrams.words))
+      counts.characters.addRow(characterHashes(text, defaultNgrams))
+    }
+    const minRows = rows >= manyRows ? 2 : 1
+    return {
+      ngrams: defaultNgrams,
+      rows,
+      words: counts.words.vocabulary(minRows, largestVocabulary.words),
+      characters: counts.characters.vocabulary(minRows, largestVocabulary.characters),
+    }
+  },
+
+  streams: () => [
+    { suffix: '.ids', dtype: 'int64', dims: ['n'], meaning: 'column of an n-gram, 0 where padded' },
+    { suffix: '.weights', dtype: 'float32', dims: ['n'], meaning: 'TF-IDF of the n-gram, 0 where padded' },
+  ],
+
+  encode: (values, state) => paddedBags(rows(values, state)),
+
+  wide: {
+    width,
+    rows,
+    scores: (streams, weight) => embeddingBag(weight, streams['.ids']!, streams['.weights']!),
+  },
+}
+
+/** At least one column, so that the table in the graph is never empty. */
+function width(state: TfidfState): number {
+  return Math.max(1, state.words.hashes.length + state.characters.hashes.length)
+}
+
+interface Block {
+  readonly index: VocabularyIndex
+  readonly idf: Float64Array
+  readonly offset: number
+  readonly hashes: (text: string) => number[]
+}
+
+const blocksOf = new WeakMap<TfidfState, readonly Block[]>()
+
+/** The lookup tables of a state, made once. */
+function blocks(state: TfidfState): readonly Block[] {
+  const known = blocksOf.get(state)
+  if (known) return known
+  const idf = (df: readonly number[]) => Float64Array.from(df, (n) => Math.log((1 + state.rows) / (1 + n)) + 1)
+  const made: Block[] = [
+    {
+      index: new VocabularyIndex(state.words),
+      idf: idf(state.words.df),
+      offset: 0,
+      hashes: (text) => wordHashes(text, state.ngrams.words),
+    },
+    {
+      index: new VocabularyIndex(state.characters),
+      idf: idf(state.characters.df),
+      offset: state.words.hashes.length,
+      hashes: (text) => characterHashes(text, state.ngrams),
+    },
+  ]
+  blocksOf.set(state, made)
+  return made
+}
+
+function rows(values: readonly (string | null)[], state: TfidfState): CsrMatrix {
+  const indptr = new Int32Array(values.length + 1)
+  const indices: number[] = []
+  const weights: number[] = []
+  const counters = blocks(state).map((block) => ({ block, counts: new Int32Array(block.idf.length) }))
+  values.forEach((text, row) => {
+    if (text !== null) for (const { block, counts } of counters) addBlock(text, block, counts, indices, weights)
+    indptr[row + 1] = indices.length
+  })
+  return {
+    rows: values.length,
+    cols: width(state),
+    indptr,
+    indices: Int32Array.from(indices),
+    values: Float32Array.from(weights),
+  }
+}
+
+/** Appends the weighted n-grams of one text, scaled to length 1; `counts` is scratch space, all 0 before and after. */
+function addBlock(text: string, block: Block, counts: Int32Array, indices: number[], weights: number[]): void {
+  const seen: number[] = []
+  for (const hash of block.hashes(text)) {
+    const place = block.index.place(hash)
+    if (place >= 0 && counts[place]!++ === 0) seen.push(place)
+  }
+  seen.sort((a, b) => a - b)
+  let squares = 0
+  const from = weights.length
+  for (const place of seen) {
+    const weight = (1 + Math.log(counts[place]!)) * block.idf[place]!
+    counts[place] = 0
+    squares += weight * weight
+    indices.push(block.offset + place)
+    weights.push(weight)
+  }
+  const length = Math.sqrt(squares)
+  for (let at = from; at < weights.length; at++) weights[at]! /= length
+}

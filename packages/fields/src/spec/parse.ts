@@ -1,0 +1,104 @@
+import { nearestName, VolantError } from '@volant/data'
+import { parseDocument } from 'yaml'
+import { z } from 'zod'
+import { type Spec, type SpecInput, specSchema } from './schema.js'
+
+/**
+ * Reads a description from YAML (or JSON) text or an object and fills in every default.
+ * Throws a VolantError `bad-spec` that names the path, what was found and, for an unknown key, the nearest known one.
+ */
+export function parseSpec(source: string | SpecInput | Record<string, unknown>): Spec {
+  const value = typeof source === 'string' ? readYaml(source) : source
+  const parsed = specSchema.safeParse(value, { reportInput: true })
+  if (parsed.success) return parsed.data
+  const problem = describe(parsed.error.issues[0]!, value, [])
+  throw new VolantError('bad-spec', `The spec is not right at ${problem.path}: ${problem.message}.`, problem)
+}
+
+/** JSON schema of a description, for editors: completion, checks and the words of each setting. */
+export function specJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(specSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+}
+
+function readYaml(text: string): unknown {
+  const document = parseDocument(text, { uniqueKeys: true })
+  const error = document.errors[0]
+  if (error) {
+    const line = error.linePos?.[0].line
+    const where = line === undefined ? '' : ` in line ${line}`
+    throw new VolantError('bad-spec', `The spec is not readable YAML${where}: ${error.message.split('\n')[0]}`, {
+      line,
+    })
+  }
+  return document.toJS()
+}
+
+interface Problem extends Record<string, unknown> {
+  path: string
+  message: string
+  nearest?: string
+}
+
+type Issue = z.core.$ZodIssue
+
+function describe(issue: Issue, root: unknown, before: readonly PropertyKey[]): Problem {
+  const path = [...before, ...issue.path]
+  if (issue.code === 'invalid_union') {
+    const deepest = issue.errors.flat().sort((a, b) => rank(b) - rank(a))[0]
+    if (deepest && rank(deepest) > 0) return describe(deepest, root, path)
+  }
+  if (issue.code === 'unrecognized_keys') return unknownKey(issue.keys[0]!, path, root)
+  if (issue.code === 'invalid_key' && issue.issues[0]) return { path: written(path), message: issue.issues[0].message }
+  return { path: written(path), message: sentence(issue) }
+}
+
+/** In a union the branch that got furthest is the one the writer meant. */
+function rank(issue: Issue): number {
+  return issue.path.length * 2 + (issue.code === 'unrecognized_keys' ? 1 : 0) + (issue.code === 'custom' ? 1 : 0)
+}
+
+function unknownKey(key: string, path: readonly PropertyKey[], root: unknown): Problem {
+  const known = knownKeys(path, root)
+  const nearest = nearestName(key, known)
+  const hint = nearest === undefined ? `known are ${known.join(', ')}` : `did you mean "${nearest}"?`
+  return { path: written([...path, key]), message: `unknown key "${key}"; ${hint}`, nearest }
+}
+
+/** The keys the schema knows at a path of the description. */
+function knownKeys(path: readonly PropertyKey[], root: unknown): string[] {
+  const [part, name] = path.map(String)
+  if (part === undefined) return Object.keys(specSchema.shape)
+  if (part === 'train') return Object.keys(specSchema.shape.train.unwrap().shape)
+  const settings = (root as Record<string, Record<string, { type?: string }>>)[part]?.[name ?? '']
+  return settingsKeys(part === 'outputs' ? 'outputs' : 'inputs', settings?.type)
+}
+
+function settingsKeys(part: 'inputs' | 'outputs', type: string | undefined): string[] {
+  const union = (specSchema.shape[part].valueType as z.ZodUnion).options[1] as z.ZodDiscriminatedUnion
+  const settings = union.options.find((option) => {
+    const literal = (option as z.ZodObject).shape['type'] as z.ZodLiteral
+    return literal.value === type
+  })
+  return settings ? Object.keys((settings as z.ZodObject).shape) : ['type']
+}
+
+function sentence(issue: Issue): string {
+  const found = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input)
+  if (issue.code === 'invalid_value') {
+    const nearest = typeof issue.input === 'string' ? nearestName(issue.input, issue.values.map(String)) : undefined
+    return `expected one of ${issue.values.join(', ')}, found ${found}${nearest ? `; did you mean "${nearest}"?` : ''}`
+  }
+  if (issue.code === 'invalid_union') {
+    const types = issue.errors
+      .flat()
+      .flatMap((inner) => (inner.code === 'invalid_value' ? inner.values.map(String) : []))
+    return `expected a type (${[...new Set(types)].join(', ')}) or an object with one, found ${found}`
+  }
+  if (issue.code === 'invalid_type') return `expected ${issue.expected}, found ${found}`
+  if (issue.code === 'custom') return issue.message
+  return `${issue.message.replace(/^Invalid input: /, '')}, found ${found}`
+}
+
+function written(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? 'the top' : path.map(String).join('.')
+}

@@ -1,0 +1,20 @@
+import { cleanText, isMissing } from '@volant/data'
+import { tfidf } from '../encoders/text/tfidf.js'
+import type { FieldType, InputType } from '../field.js'
+import { textInputSettings } from './settings.js'
+
+const input: InputType<string> = {
+  settings: textInputSettings,
+  read(cell, settings) {
+    if (isMissing(cell)) return null
+    const text = cleanText(String(cell).slice(0, Number(settings['maxCharacters'])))
+    return text === '' ? null : text
+  },
+  encoders: { tfidf },
+  wide: 'tfidf',
+  features: (network) => network,
+  choosesNetwork: true,
+}
+
+/** Free text, in any language. */
+export const textField: FieldType = { name: 'text', input }

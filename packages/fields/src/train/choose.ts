@@ -1,0 +1,104 @@
+import type { TrainedCandidate } from '../candidates/candidate.js'
+import type { Calibration } from '../decoders/decoder.js'
+import { type MetricValues, measureAll } from '../metrics/index.js'
+import type { Dataset } from './dataset.js'
+import { type FittedOutput, targetsOf } from './outputs.js'
+
+/** Raw scores of a candidate on rows it did not learn from. */
+export interface Judged {
+  readonly name: string
+  readonly raw: Readonly<Record<string, Float64Array | Float32Array>>
+}
+
+/** A candidate's part in the final model. */
+export interface Share {
+  readonly candidate: string
+  /** Weight in the blend by output, 0 … 1. */
+  readonly weights: Readonly<Record<string, number>>
+  readonly calibration: Readonly<Record<string, Calibration>>
+  /** Metrics of the calibrated candidate alone, by output. */
+  readonly metrics: Readonly<Record<string, MetricValues>>
+  readonly reason: string
+}
+
+/** A part of the final model with the candidate that was trained for it. */
+export interface Part {
+  readonly candidate: TrainedCandidate
+  readonly weights: Readonly<Record<string, number>>
+  readonly calibration: Readonly<Record<string, Calibration>>
+}
+
+/**
+ * Calibrates each candidate and keeps the best or a blend, output by output, by what they say about `rows`, which none of
+ * them has learnt from. Several candidates are blended only where that is better by the primary metric.
+ */
+export function choose(outputs: readonly FittedOutput[], candidates: readonly Judged[], rows: Dataset): Share[] {
+  const shares = candidates.map(({ name }) => ({
+    candidate: name,
+    weights: {} as Record<string, number>,
+    calibration: {} as Record<string, Calibration>,
+    metrics: {} as Record<string, MetricValues>,
+    reasons: [] as string[],
+  }))
+  for (const output of outputs) {
+    const { decoder, primary } = output.type
+    const { name, state } = output
+    const targets = targetsOf(output, rows)
+    const answers = candidates.map(({ raw }, place) => {
+      const calibration = decoder.calibrate(raw[name] as Float32Array, targets, state)
+      shares[place]!.calibration[name] = calibration
+      return decoder.answers(raw[name] as Float32Array, calibration, state)
+    })
+    const { weights, blended, best } = decoder.blend(answers, targets, state)
+    answers.forEach((answer, place) => {
+      const share = shares[place]!
+      const outcomes = decoder.outcomes(targets, answer, state)
+      share.metrics[name] = outcomes.rows > 0 ? measureAll(outcomes) : {}
+      share.weights[name] = weights[place]!
+    })
+    for (const [place, share] of shares.entries()) {
+      share.reasons.push(reason(name, primary, shares, place, best, blended))
+    }
+  }
+  return shares.map(({ reasons, ...share }) => ({ ...share, reason: reasons.join(' ') }))
+}
+
+type Draft = Pick<Share, 'candidate' | 'weights' | 'metrics'>
+
+function reason(
+  output: string,
+  primary: keyof MetricValues,
+  shares: readonly Draft[],
+  place: number,
+  best: number,
+  blended: boolean,
+): string {
+  const share = shares[place]!
+  const value = share.metrics[output]?.[primary]
+  const figure = value === undefined ? 'no figure' : `${primary} ${value.toPrecision(4)}`
+  const weight = share.weights[output]!
+  if (shares.length === 1) return `${output}: the only candidate (${figure}).`
+  if (blended && weight > 0)
+    return `${output}: ${Math.round(100 * weight)} % of the blend, which beats each alone (${figure} alone).`
+  if (weight > 0) return `${output}: best on validation (${figure}); no blend was better.`
+  return `${output}: left out (${figure} against ${shares[best]!.candidate}'s ${shares[best]!.metrics[output]?.[primary]?.toPrecision(4) ?? 'none'}).`
+}
+
+/** The answers of a blend from the raw scores of its parts. */
+export function blendedAnswers(
+  outputs: readonly FittedOutput[],
+  parts: readonly { raw: Judged['raw']; weights: Share['weights']; calibration: Share['calibration'] }[],
+): Record<string, Float64Array> {
+  const blended: Record<string, Float64Array> = {}
+  for (const { name, type, state } of outputs) {
+    const kept = parts.filter(({ weights }) => weights[name]! > 0)
+    let sum: Float64Array | undefined
+    for (const { raw, weights, calibration } of kept) {
+      const answers = type.decoder.answers(raw[name] as Float32Array, calibration[name]!, state)
+      sum ??= new Float64Array(answers.length)
+      for (let at = 0; at < answers.length; at++) sum[at]! += weights[name]! * answers[at]!
+    }
+    blended[name] = sum ?? new Float64Array(0)
+  }
+  return blended
+}

@@ -1,0 +1,33 @@
+import type { Spec } from '../spec/schema.js'
+import type { Share } from './choose.js'
+import type { ByOutput, Intervals, Metrics } from './measure.js'
+import type { SplitReport } from './parts.js'
+
+/** What a training came to: the document of `train --json`. */
+export interface TrainReport {
+  /** The model folder, absolute. */
+  model: string
+  id: string
+  task: 'classification' | 'regression' | 'multi'
+  seconds: number
+  /** Rows of the data set divided by the seconds of training. */
+  examplesPerSecond: number
+  parameters: number
+  spec: Spec
+  split: SplitReport
+  chosen: Omit<Share, 'calibration'>[]
+  metrics: Measured<Metrics>
+  /** 95 % bootstrap intervals. */
+  intervals: Measured<Intervals>
+  /** What one gets without effort: always the most frequent answer, and a linear model. */
+  baselines: { majority: Measured<Metrics>; linear: Measured<Metrics> }
+  /** The positive class of each output with two. */
+  positive: Record<string, string>
+  notes: string[]
+}
+
+/** By part of the data; null when the part has no rows. */
+export interface Measured<T> {
+  valid: ByOutput<T> | null
+  test: ByOutput<T> | null
+}

@@ -1,0 +1,163 @@
+import { split } from '@volant/data'
+import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.js'
+import { linear } from '../candidates/linear.js'
+import { planCandidates } from '../candidates/plan.js'
+import type { Spec } from '../spec/schema.js'
+import { blendedAnswers, choose, type Judged, type Part, type Share } from './choose.js'
+import { type Dataset, pick } from './dataset.js'
+import type { Progress } from './events.js'
+import type { Answers } from './measure.js'
+import type { FittedOutput } from './outputs.js'
+import { type Parts, refitRows } from './parts.js'
+
+export interface SearchInput {
+  readonly spec: Spec
+  readonly outputs: readonly FittedOutput[]
+  readonly parts: Parts
+  readonly signal?: AbortSignal
+  readonly progress: Progress
+  readonly threads?: number
+}
+
+export interface Search {
+  /** Every candidate that competed, with its part in the choice. */
+  readonly shares: readonly Share[]
+  readonly linearShare: Share
+  readonly trained: ReadonlyMap<string, TrainedCandidate>
+  /** Raw scores on the validation rows by candidate; null when there are none. */
+  readonly validRaw: ReadonlyMap<string, Judged['raw']> | null
+}
+
+/** Fewer validation rows than this say too little: the linear model is then judged by rows held out in turn. */
+const enoughToJudge = 100
+const folds = 5
+
+/** Trains the baseline and the planned candidates on the training rows and chooses by rows they have not seen. */
+export async function searchCandidates(input: SearchInput): Promise<Search> {
+  const { spec, outputs, parts, progress } = input
+  const planned = planCandidates(spec, outputs, parts.train)
+  const all = planned.candidates.some(({ name }) => name === linear.name)
+    ? planned.candidates
+    : [linear, ...planned.candidates]
+  const trained = new Map<string, TrainedCandidate>()
+  const validRaw = new Map<string, Judged['raw']>()
+  progress.plan({ read: 1, ...planned.work })
+  for (const note of planned.notes) progress.note(note)
+  for (const candidate of all) {
+    const phase = candidate === linear ? 'baselines' : 'search'
+    progress.enter(phase, `Training ${candidate.name} on ${parts.train.rows} rows`)
+    const result = await candidate.train(taskFor(input, candidate, parts.train, parts.valid))
+    trained.set(candidate.name, result)
+    if (parts.valid.rows > 0) validRaw.set(candidate.name, await result.raw(parts.valid))
+  }
+  progress.enter('choose', 'Choosing by validation')
+  const names = planned.candidates.map(({ name }) => name)
+  const judged = await judge(input, names, validRaw)
+  const shares = choose(outputs, judged.candidates, judged.rows)
+  const linearShare = shares.find(({ candidate }) => candidate === linear.name) ?? (await alone(input, validRaw))
+  return { shares, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
+}
+
+/** The linear model as a whole answer. */
+async function alone(input: SearchInput, validRaw: ReadonlyMap<string, Judged['raw']>): Promise<Share> {
+  const judged = await judge(input, [linear.name], validRaw)
+  return choose(input.outputs, judged.candidates, judged.rows)[0]!
+}
+
+/** Scores on rows that were not learnt from: the validation rows or, where these are few, training rows held out in turn. */
+async function judge(
+  input: SearchInput,
+  names: readonly string[],
+  validRaw: ReadonlyMap<string, Judged['raw']>,
+): Promise<{ candidates: Judged[]; rows: Dataset }> {
+  const { valid } = input.parts
+  if (valid.rows < enoughToJudge && names.length === 1 && names[0] === linear.name) return heldOutInTurn(input)
+  if (valid.rows === 0) return heldOutInTurn(input)
+  return { candidates: names.map((name) => ({ name, raw: validRaw.get(name)! })), rows: valid }
+}
+
+/** Linear models, each trained without one fold, score the fold they have not seen. */
+async function heldOutInTurn(input: SearchInput): Promise<{ candidates: Judged[]; rows: Dataset }> {
+  const rows = refitRows(input.parts)
+  const scores = Object.fromEntries(
+    input.outputs.map(({ name, type, state }) => [name, new Float32Array(rows.rows * type.decoder.width(state))]),
+  )
+  for (const fold of foldsOf(rows, input.spec.train.seed)) {
+    const held = new Set(fold)
+    const rest = Array.from({ length: rows.rows }, (_, row) => row).filter((row) => !held.has(row))
+    const model = await linear.train(taskFor(input, linear, pick(rows, rest), pick(rows, [])))
+    const raw = await model.raw(pick(rows, fold))
+    for (const { name, type, state } of input.outputs) {
+      const width = type.decoder.width(state)
+      fold.forEach((row, place) => {
+        scores[name]!.set(raw[name]!.subarray(place * width, (place + 1) * width), row * width)
+      })
+    }
+  }
+  return { candidates: [{ name: linear.name, raw: scores }], rows }
+}
+
+function foldsOf(data: Dataset, seed: number): number[][] {
+  const places: number[][] = []
+  let rest = Array.from({ length: data.rows }, (_, row) => row)
+  for (let left = Math.min(folds, data.rows); left > 1; left--) {
+    const some = pick(data, rest)
+    const stratify = Object.values(some.labels) as (string | null)[][]
+    const parts = split(rest.length, { ratios: [left - 1, 1, 0], seed: seed + left, stratify, groups: some.keys })
+    places.push(parts.valid.map((at) => rest[at]!))
+    rest = parts.train.map((at) => rest[at]!)
+  }
+  return [...places, rest].filter((fold) => fold.length > 0)
+}
+
+/** The kept candidates trained on train + valid with the settings that were found; `refit: false` keeps them as they are. */
+export async function trainAgain(
+  search: Search,
+  input: SearchInput,
+): Promise<{ parts: Part[]; linear: TrainedCandidate; linearShare: Share; linearTest: Answers | null }> {
+  const { spec, outputs, parts, progress } = input
+  const kept = search.shares.filter(({ weights }) => Object.values(weights).some((weight) => weight > 0))
+  const refit = spec.train.refit && parts.valid.rows > 0
+  const rows = refitRows(parts)
+  const again = new Map<string, TrainedCandidate>()
+  const planned = planCandidates(spec, outputs, parts.train).candidates
+  for (const candidate of new Set([linear, ...planned])) {
+    const wanted = candidate === linear || kept.some((share) => share.candidate === candidate.name)
+    if (!wanted) continue
+    const before = search.trained.get(candidate.name)!
+    if (!refit) {
+      again.set(candidate.name, before)
+      continue
+    }
+    progress.enter('refit', `Training ${candidate.name} again on ${rows.rows} rows`)
+    const task = taskFor(input, candidate, rows, pick(rows, []))
+    again.set(candidate.name, await candidate.train({ ...task, found: before.found }))
+  }
+  const linearModel = again.get(linear.name)!
+  const linearRaw = parts.test ? await linearModel.raw(parts.test) : null
+  return {
+    parts: kept.map(({ candidate, weights, calibration }) => ({
+      candidate: again.get(candidate)!,
+      weights,
+      calibration,
+    })),
+    linear: linearModel,
+    linearShare: search.linearShare,
+    linearTest: linearRaw && blendedAnswers(outputs, [{ ...search.linearShare, raw: linearRaw }]),
+  }
+}
+
+function taskFor(input: SearchInput, candidate: Candidate, train: Dataset, valid: Dataset): Task {
+  return {
+    spec: input.spec,
+    outputs: input.outputs,
+    train,
+    valid,
+    signal: input.signal,
+    threads: input.threads,
+    onProgress: ({ fraction, point }) => {
+      input.progress.advance(fraction, candidate.name)
+      if (point) input.progress.metric({ candidate: candidate.name, ...point })
+    },
+  }
+}

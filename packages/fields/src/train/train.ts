@@ -1,0 +1,174 @@
+import { resolve } from 'node:path'
+import { type Table, VolantError } from '@volant/data'
+import { openSession } from '@volant/nn'
+import type { TrainedCandidate } from '../candidates/candidate.js'
+import { assemble } from '../folder/assemble.js'
+import { modelCard } from '../folder/card.js'
+import { makeExamples } from '../folder/examples.js'
+import { formatName, formatVersion } from '../folder/format.js'
+import { checkTarget, modelId, writeFolder } from '../folder/write.js'
+import { answerRows } from '../predict/answer.js'
+import type { Spec } from '../spec/schema.js'
+import { baselineFigures, majorityAnswers } from './baselines.js'
+import { blendedAnswers, type Part, type Share } from './choose.js'
+import type { Dataset } from './dataset.js'
+import { Progress, type TrainEvent } from './events.js'
+import { type Answers, intervalsOf, measureOutputs } from './measure.js'
+import { type FittedOutput, fitOutputs } from './outputs.js'
+import { type Parts, readParts, refitRows } from './parts.js'
+import type { Measured, TrainReport } from './report.js'
+import { type Search, searchCandidates, trainAgain } from './search.js'
+import { usableInputs } from './usable.js'
+
+export interface TrainOptions {
+  data: Table
+  valid?: Table
+  test?: Table
+  spec: Spec
+  /** The model folder: written under a temporary name beside it, then renamed. */
+  out: string
+  onEvent?: (event: TrainEvent) => void
+  /** Aborting throws VolantError `cancelled` and leaves nothing behind. */
+  signal?: AbortSignal
+  /** Kept as it is in model.json. */
+  lineage?: Record<string, unknown>
+  /** Threads of the runtime; by default one a core. */
+  threads?: number
+}
+
+/**
+ * Trains the model a spec describes and writes its folder: reads and divides the rows, trains baselines and candidates,
+ * chooses by validation, trains the choice again on train + valid, measures the model file itself, writes.
+ * Same spec, rows and versions: the same model. Throws VolantError.
+ */
+export async function train(options: TrainOptions): Promise<TrainReport> {
+  const progress = new Progress(options.onEvent ?? (() => {}))
+  try {
+    return await run(options, progress)
+  } catch (error) {
+    if (options.signal?.aborted) {
+      throw new VolantError('cancelled', 'The training was cancelled; nothing was written.', {}, { cause: error })
+    }
+    throw error
+  }
+}
+
+async function run(options: TrainOptions, progress: Progress): Promise<TrainReport> {
+  const { signal } = options
+  await checkTarget(options.out)
+  progress.enter('read', 'Reading the rows')
+  const read = await readParts(options, options.spec, (note) => progress.note(note))
+  const { spec, parts } = usableInputs(options.spec, read, (note) => progress.note(note))
+  const outputs = fitOutputs(spec, refitRows(parts), (note) => progress.note(note))
+  signal?.throwIfAborted()
+
+  const search = await searchCandidates({ spec, outputs, parts, signal, progress, threads: options.threads })
+  const valid = validAnswers(search, outputs)
+  const shipped = await trainAgain(search, { spec, outputs, parts, signal, progress, threads: options.threads })
+
+  progress.enter('evaluate', 'Measuring the model')
+  const model = assemble(outputs, shipped.parts)
+  const session = await openSession(model.onnx, { threads: options.threads ?? 2, worker: true })
+  try {
+    const answersTo = (data: Dataset) =>
+      answerRows(session, model.encoders, outputs, data.inputs, data.rows, (done) => progress.advance(done))
+    const test = parts.test ? await answersTo(parts.test) : null
+    signal?.throwIfAborted()
+    const id = modelId(model.onnx)
+    const report = makeReport({ options, spec, parts, outputs, search, valid, test, shipped, progress, id })
+    const examples = await makeExamples(session, model.encoders, model.signature, parts.test ?? refitRows(parts))
+    progress.enter('write', 'Writing the model folder')
+    const content = {
+      ...model,
+      examples,
+      card: modelCard(report, outputs, parts, { valid, test }, options.lineage ?? {}),
+      model: {
+        format: formatName as typeof formatName,
+        version: formatVersion,
+        id,
+        spec: report.spec,
+        outputs: Object.fromEntries(outputs.map(({ name, state }) => [name, state])),
+        parts: shipped.parts.map(({ candidate, weights, calibration }) => ({
+          candidate: candidate.name,
+          found: candidate.found,
+          weights,
+          calibration,
+        })),
+        signature: model.signature,
+        report,
+        lineage: options.lineage ?? {},
+      },
+    }
+    await writeFolder(options.out, content, signal)
+    return report
+  } finally {
+    await session.release()
+  }
+}
+
+/** What the choice, trained on the training rows alone, says of the validation rows. */
+function validAnswers({ shares, validRaw }: Search, outputs: readonly FittedOutput[]): Answers | null {
+  if (!validRaw) return null
+  const parts = shares.map((share) => ({ ...share, raw: validRaw.get(share.candidate)! }))
+  return blendedAnswers(outputs, parts)
+}
+
+interface ReportInput {
+  options: TrainOptions
+  spec: Spec
+  parts: Parts
+  outputs: readonly FittedOutput[]
+  search: Search
+  valid: Answers | null
+  test: Answers | null
+  shipped: { parts: readonly Part[]; linear: TrainedCandidate; linearShare: Share; linearTest: Answers | null }
+  progress: Progress
+  id: string
+}
+
+function makeReport(input: ReportInput): TrainReport {
+  const { options, spec, parts, outputs, search, valid, test, shipped, progress, id } = input
+  const seconds = progress.seconds
+  const rows = parts.train.rows + parts.valid.rows + (parts.test?.rows ?? 0)
+  const tasks = new Set(outputs.map(({ type }) => type.task))
+  const measured = <T>(
+    measure: (data: Dataset, answers: Answers) => T,
+    of: { valid: Answers | null; test: Answers | null },
+  ) => ({
+    valid: of.valid && parts.valid.rows > 0 ? measure(parts.valid, of.valid) : null,
+    test: of.test && parts.test ? measure(parts.test, of.test) : null,
+  })
+  const metrics = (of: {
+    valid: Answers | null
+    test: Answers | null
+  }): Measured<ReturnType<typeof measureOutputs>[string]> =>
+    measured((data, answers) => measureOutputs(outputs, data, answers), of)
+  const own = { valid, test }
+  return {
+    model: resolve(options.out),
+    id,
+    task: outputs.length > 1 ? 'multi' : [...tasks][0]!,
+    seconds,
+    examplesPerSecond: rows / seconds,
+    parameters: shipped.parts.reduce((sum, { candidate }) => sum + parametersOf(candidate), 0),
+    spec: { ...spec, train: { ...spec.train, candidates: shipped.parts.map(({ candidate }) => candidate.name) } },
+    split: parts.report,
+    chosen: search.shares.map(({ calibration: _, ...share }) => share),
+    metrics: metrics(own),
+    intervals: measured((data, answers) => intervalsOf(outputs, data, answers, spec.train.seed), own),
+    baselines: {
+      majority: metrics(majorityAnswers(outputs, parts)),
+      linear: metrics(baselineFigures(search, shipped.linearTest, outputs)),
+    },
+    positive: Object.fromEntries(
+      outputs.flatMap(({ name, state }) =>
+        state.positive === undefined ? [] : [[name, state.classes![state.positive]!]],
+      ),
+    ),
+    notes: progress.notes,
+  }
+}
+
+function parametersOf(candidate: TrainedCandidate): number {
+  return [...candidate.parameters.values()].reduce((sum, { data }) => sum + data.length, 0)
+}
