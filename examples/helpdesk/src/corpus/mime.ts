@@ -1,5 +1,5 @@
+import { htmlToText } from '@volant/data'
 import { decodeCharset, decodeTransfer, decodeWords } from './encodings.js'
-import { htmlToText } from './html.js'
 
 /** Header values by lower-case name, in the order they stand in the mail (the newest Received is the first). */
 export type Headers = Map<string, string[]>

@@ -1,3 +1,5 @@
+import { cleanText } from '@volant/data'
+
 // What a mail carries of the list it came over, taken out of subject and body. It is done to every mail alike, spam too,
 // so that the removal itself tells nothing.
 
@@ -81,7 +83,7 @@ function plain(text: string): string {
 }
 
 function tidy(text: string): string {
-  return text
+  return cleanText(text, { whitespace: false })
     .replace(/[^\S\n]+/g, ' ')
     .replace(/ ?\n ?/g, '\n')
     .replace(/\n{3,}/g, '\n\n')

@@ -1,5 +1,5 @@
 import { queues } from '../corpus/queues.js'
-import { aligned, padded } from './columns.js'
+import { aligned, displayWidth, padded } from './columns.js'
 import { worth } from './desk.js'
 import { sizes } from './plan.js'
 import { factsOf, type Point, type Story } from './result.js'
@@ -13,7 +13,7 @@ export function closingScreen(
 ): string[] {
   const rule = '─'.repeat(Math.min(width, 100))
   const facts = words.facts(story, factsOf(story))
-  const labelWidth = Math.max(...facts.map(([name]) => name.length))
+  const labelWidth = Math.max(...facts.map(([name]) => displayWidth(name)))
   return [
     rule,
     words.screenTitle(sizes.later, seconds),

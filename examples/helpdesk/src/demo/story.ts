@@ -1,6 +1,6 @@
 import type { Evaluation, Iteration, VolantClient } from '@volant/client'
+import { shuffledIndices } from '@volant/data'
 import type { Ticket } from '../corpus/index.js'
-import { inRandomOrder } from './chance.js'
 import { accuracyOf, Desk, type InputName, type Routed, worth } from './desk.js'
 import { type ChannelName, channelNames, channelOf, type Plan, sizes } from './plan.js'
 import type { ChannelResult, Point, Story } from './result.js'
@@ -57,10 +57,12 @@ export async function tellStory(project: string, telling: Telling): Promise<Stor
   return { project, points, random, withoutSender, spoiled, coverage, spam: spamOf(champion), channels }
 }
 
+const spoiledSeed = 7
+
 /** A batch of feedback whose labels were shuffled among its mails. Only this function knows. */
 async function spoil(desk: Desk, { words, steps }: Telling): Promise<Iteration> {
-  const batch = inRandomOrder(desk.unlabelled(), ({ ticket }) => ticket.id, 'spoiled batch').slice(0, sizes.spoiled)
-  const labels = inRandomOrder(batch, ({ ticket }) => ticket.id, 'shuffled labels').map(({ ticket }) => ticket.queue)
+  const batch = inRandomOrder(desk.unlabelled(), spoiledSeed).slice(0, sizes.spoiled)
+  const labels = inRandomOrder(batch, spoiledSeed + 1).map(({ ticket }) => ticket.queue)
   const wrong = new Map(batch.map(({ ticket }, i) => [ticket, labels[i] ?? null]))
   await desk.answer(batch, (ticket) => wrong.get(ticket) ?? null)
   steps.say(words.spoiled(batch.length, batch.filter(({ ticket }) => wrong.get(ticket) !== ticket.queue).length))
@@ -84,7 +86,7 @@ async function drawAtRandom(
         .slice(0, i + 1)
         .flat()
         .filter((ticket) => ticket.queue && !drawn.has(ticket))
-      for (const ticket of inRandomOrder(arrived, ({ id }) => id, `draw ${draw}`).slice(0, count)) drawn.add(ticket)
+      for (const ticket of inRandomOrder(arrived, draw).slice(0, count)) drawn.add(ticket)
     }
     const tickets = [...plan.cold, ...drawn]
     const evaluation = await steps.run(words.trainRandom(draw, sizes.draws), (progress) =>
@@ -139,4 +141,8 @@ function channelResult(name: ChannelName, later: readonly Routed[], threshold: n
     minutes,
     money: (minutes / 60) * worth.costPerHour,
   }
+}
+
+function inRandomOrder<T>(items: readonly T[], seed: number): T[] {
+  return Array.from(shuffledIndices(items.length, seed), (at) => items[at] as T)
 }
