@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { readError, VolantError } from '../errors.js'
-import { type Encoding, guessLegacy, utf8Boundary } from './encoding.js'
+import { type Encoding, guessLegacy, linesOf, mostlyUtf8, utf8Boundary } from './encoding.js'
 
 /** Stands in the text for bytes that are not valid in the file's encoding: a lone surrogate, which no decoder makes. */
 export const BAD_BYTES = '\udfff'
@@ -45,7 +45,7 @@ export async function* byteChunks(source: ByteSource): AsyncGenerator<Buffer> {
 }
 
 function gzipError(error: unknown, path: string): VolantError | undefined {
-  const code = (error as { code?: string }).code
+  const code = (error as { code?: unknown }).code
   if (code === 'Z_BUF_ERROR') {
     return new VolantError(
       'truncated-gzip',
@@ -54,7 +54,7 @@ function gzipError(error: unknown, path: string): VolantError | undefined {
       { cause: error },
     )
   }
-  if (code?.startsWith('Z_')) {
+  if (typeof code === 'string' && code.startsWith('Z_')) {
     return new VolantError(
       'corrupt-gzip',
       `"${path}" is named .gz but its compressed data are damaged (${(error as Error).message}); make or download it again.`,
@@ -104,15 +104,10 @@ function utf8Decoder(guessed: boolean): Decode {
       sawWide ||= text.length !== block.length
       return text
     }
-    if (guessed && !sawWide && !someWideLine(block)) throw new OtherEncoding(guessLegacy(block))
+    if (guessed && !sawWide && !mostlyUtf8(block)) throw new OtherEncoding(guessLegacy(block))
     sawWide = true
     return decodeWithFaults(block)
   }
-}
-
-/** Whether a line holds valid UTF-8 beyond ASCII: then other lines with bad bytes are faults, not another encoding. */
-function someWideLine(block: Buffer): boolean {
-  return linesOf(block).some((line) => isUtf8(line) && line.some((byte) => byte >= 0x80))
 }
 
 function decodeWithFaults(block: Buffer): string {
@@ -121,17 +116,6 @@ function decodeWithFaults(block: Buffer): string {
     return isUtf8(line) ? text : text.replaceAll('\ufffd', BAD_BYTES)
   })
   return lines.join('')
-}
-
-function linesOf(block: Buffer): Buffer[] {
-  const lines: Buffer[] = []
-  for (let start = 0; start < block.length; ) {
-    const newline = block.indexOf(10, start)
-    const end = newline < 0 ? block.length : newline + 1
-    lines.push(block.subarray(start, end))
-    start = end
-  }
-  return lines
 }
 
 function streamDecoder(name: string): Decode {

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { type Buffer, isUtf8 } from 'node:buffer'
 import { analyse } from 'chardet'
 import { VolantError } from '../errors.js'
 
@@ -10,14 +10,14 @@ export interface Encoding {
 }
 
 /** The encoding of a file from its first bytes: byte order mark, then UTF-8 if valid, then statistics. */
-export function detectEncoding(head: Uint8Array, whole: boolean): Encoding {
+export function detectEncoding(head: Buffer, whole: boolean): Encoding {
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return { name: 'utf-8', bom: 3 }
   if (head[0] === 0xff && head[1] === 0xfe) return { name: 'utf-16le', bom: 2 }
   if (head[0] === 0xfe && head[1] === 0xff) return { name: 'utf-16be', bom: 2 }
   const wide = wideEncoding(head)
   if (wide) return { name: wide, bom: 0 }
   const complete = whole ? head : head.subarray(0, utf8Boundary(head))
-  return { name: isUtf8(complete) ? 'utf-8' : guessLegacy(head), bom: 0 }
+  return { name: isUtf8(complete) || mostlyUtf8(complete) ? 'utf-8' : guessLegacy(head), bom: 0 }
 }
 
 /** UTF-16 without a mark: nearly every second byte of Western text is 0. */
@@ -29,6 +29,23 @@ function wideEncoding(head: Uint8Array): string | undefined {
   if (zeros[1]! > 0.4 * half && zeros[0]! < 0.05 * half) return 'utf-16le'
   if (zeros[0]! > 0.4 * half && zeros[1]! < 0.05 * half) return 'utf-16be'
   return undefined
+}
+
+/** Whether most lines beyond ASCII are valid UTF-8: then the others hold faults, and it is not another encoding. */
+export function mostlyUtf8(block: Buffer): boolean {
+  const wide = linesOf(block).filter((line) => line.some((byte) => byte >= 0x80))
+  return wide.filter((line) => isUtf8(line)).length * 2 > wide.length
+}
+
+export function linesOf(block: Buffer): Buffer[] {
+  const lines: Buffer[] = []
+  for (let start = 0; start < block.length; ) {
+    const newline = block.indexOf(10, start)
+    const end = newline < 0 ? block.length : newline + 1
+    lines.push(block.subarray(start, end))
+    start = end
+  }
+  return lines
 }
 
 /** The likeliest encoding other than UTF-8 that decodes the bytes without a fault; GB18030 breaks ties. */

@@ -1,5 +1,5 @@
 import { VolantError } from '../errors.js'
-import { Duck } from '../table/duck.js'
+import { Duck, markedText, unmarked } from '../table/duck.js'
 import { MemoryTable, type TableFacts } from '../table/memory.js'
 import { type StoredColumn, StoredTable } from '../table/stored.js'
 import { type Cell, REJECTS_KEPT, type RejectedRow, type Table } from '../table/table.js'
@@ -118,11 +118,11 @@ export class Gatherer {
     }
     if (!this.duck) return new MemoryTable(this.names, this.cells, facts)
     await this.store()
-    const toCell = this.typed ? readTyped : (value: unknown) => value as string
+    const toCell = this.typed ? (stored: string) => readTyped(stored) : (stored: string) => stored
     const columns: StoredColumn[] = this.names.map((name, at) => ({
       name,
-      expression: `c${at}`,
-      toCell: (value) => toCell(value as string),
+      expression: markedText(`c${at}`),
+      toCell: (value) => toCell(unmarked(value)),
     }))
     return new StoredTable(this.duck, 'gathered', columns, this.count, facts)
   }

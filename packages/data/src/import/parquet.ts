@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
 import { VolantError } from '../errors.js'
-import { Duck, quoteName, quoteText } from '../table/duck.js'
+import { Duck, markedText, quoteName, quoteText, unmarked } from '../table/duck.js'
 import { type StoredColumn, StoredTable } from '../table/stored.js'
 import type { Cell, Table } from '../table/table.js'
 import { byteChunks } from './blocks.js'
@@ -55,10 +55,11 @@ function globFree(path: string): string {
   return path.replace(/[*?[]/g, (character) => `[${character}]`)
 }
 
-const plainTypes = /^(VARCHAR|BOOLEAN|U?TINYINT|U?SMALLINT|U?INTEGER|U?BIGINT|FLOAT|DOUBLE|BLOB)$/
+const plainTypes = /^(BOOLEAN|U?TINYINT|U?SMALLINT|U?INTEGER|U?BIGINT|FLOAT|DOUBLE|BLOB)$/
 
 function parquetColumn(name: string, type: string): StoredColumn {
   const quoted = quoteName(name)
+  if (type === 'VARCHAR') return { name, expression: markedText(quoted), toCell: (value) => textCell(unmarked(value)) }
   if (plainTypes.test(type)) return { name, expression: quoted, toCell: plainCell }
   if (/^(DECIMAL|U?HUGEINT|BIGNUM)/.test(type))
     return { name, expression: `cast(${quoted} as varchar)`, toCell: numberOrText }
@@ -71,7 +72,6 @@ function parquetColumn(name: string, type: string): StoredColumn {
 }
 
 function plainCell(value: DuckDBValue): Cell {
-  if (typeof value === 'string') return textCell(value)
   if (typeof value === 'number') return Number.isNaN(value) ? null : value
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
   if (value instanceof DuckDBBlobValue) return textCell(new TextDecoder().decode(value.bytes))

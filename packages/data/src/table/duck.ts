@@ -116,6 +116,18 @@ export class Duck {
   }
 }
 
+/**
+ * Reads a text expression with a mark in front, to be taken off by `unmarked`: the client decodes every value as if it
+ * were a whole file and drops a leading U+FEFF.
+ */
+export function markedText(expression: string): string {
+  return `'.' || ${expression}`
+}
+
+export function unmarked(value: DuckDBValue): string {
+  return (value as string).slice(1)
+}
+
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
