@@ -48,6 +48,7 @@ export {
 } from './predict/prediction.js'
 export type { OutputScores, RowScores } from './predict/score.js'
 export type { FieldTypeName } from './registry.js'
+export { type InferOptions, type InferredSpec, inferSpec, type LeftOutColumn } from './spec/infer.js'
 export { parseSpec, specJsonSchema } from './spec/parse.js'
 export {
   type EncoderName,
@@ -58,6 +59,7 @@ export {
   type SpecInput,
   type TrainSettings,
 } from './spec/schema.js'
+export { specYaml } from './spec/yaml.js'
 export type { TrainEvent, TrainPhase } from './train/events.js'
 export type { ByOutput, Intervals, Metrics } from './train/measure.js'
 export type { SplitReport } from './train/parts.js'

@@ -11,7 +11,8 @@ export function parseSpec(source: string | SpecInput | Record<string, unknown>):
   const value = typeof source === 'string' ? readYaml(source) : source
   const parsed = specSchema.safeParse(value, { reportInput: true })
   if (parsed.success) return parsed.data
-  const problem = describe(parsed.error.issues[0]!, value, [])
+  const { issues } = parsed.error
+  const problem = describe(issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!, value, [])
   throw new VolantError('bad-spec', `The spec is not right at ${problem.path}: ${problem.message}.`, problem)
 }
 
@@ -49,7 +50,7 @@ function describe(issue: Issue, root: unknown, before: readonly PropertyKey[]): 
   }
   if (issue.code === 'unrecognized_keys') return unknownKey(issue.keys[0]!, path, root)
   if (issue.code === 'invalid_key' && issue.issues[0]) return { path: written(path), message: issue.issues[0].message }
-  return { path: written(path), message: sentence(issue) }
+  return { path: written(path), message: sentence(issue, path) }
 }
 
 /** In a union the branch that got furthest is the one the writer meant. */
@@ -74,29 +75,37 @@ function knownKeys(path: readonly PropertyKey[], root: unknown): string[] {
 }
 
 function settingsKeys(part: 'inputs' | 'outputs', type: string | undefined): string[] {
-  const union = (specSchema.shape[part].valueType as z.ZodUnion).options[1] as z.ZodDiscriminatedUnion
-  const settings = union.options.find((option) => {
-    const literal = (option as z.ZodObject).shape['type'] as z.ZodLiteral
-    return literal.value === type
-  })
-  return settings ? Object.keys((settings as z.ZodObject).shape) : ['type']
+  const settings = variants(part).find((option) => typeOf(option) === type)
+  return settings ? Object.keys(settings.shape) : ['type']
 }
 
-function sentence(issue: Issue): string {
+const typesOf = (part: 'inputs' | 'outputs') => variants(part).map(typeOf)
+const typeOf = (settings: z.ZodObject) => (settings.shape['type'] as z.ZodLiteral<string>).value
+
+/** The settings schemas of all types that may stand there. */
+function variants(part: 'inputs' | 'outputs'): z.ZodObject[] {
+  const union = (specSchema.shape[part].valueType as z.ZodUnion).options[1] as z.ZodDiscriminatedUnion
+  return union.options as z.ZodObject[]
+}
+
+function sentence(issue: Issue, path: readonly PropertyKey[]): string {
   const found = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input)
   if (issue.code === 'invalid_value') {
     const nearest = typeof issue.input === 'string' ? nearestName(issue.input, issue.values.map(String)) : undefined
     return `expected one of ${issue.values.join(', ')}, found ${found}${nearest ? `; did you mean "${nearest}"?` : ''}`
   }
-  if (issue.code === 'invalid_union') {
-    const types = issue.errors
-      .flat()
-      .flatMap((inner) => (inner.code === 'invalid_value' ? inner.values.map(String) : []))
-    return `expected a type (${[...new Set(types)].join(', ')}) or an object with one, found ${found}`
-  }
+  if (issue.code === 'invalid_union')
+    return noSuchType(issue.input, typesOf(path[0] === 'outputs' ? 'outputs' : 'inputs'))
   if (issue.code === 'invalid_type') return `expected ${issue.expected}, found ${found}`
   if (issue.code === 'custom') return issue.message
   return `${issue.message.replace(/^Invalid input: /, '')}, found ${found}`
+}
+
+function noSuchType(input: unknown, types: readonly string[]): string {
+  const name = typeof input === 'string' ? input : (input as { type?: unknown } | null)?.type
+  const nearest = typeof name === 'string' ? nearestName(name, types) : undefined
+  const found = input === undefined ? 'nothing' : JSON.stringify(input)
+  return `expected a type (${types.join(', ')}) or an object with one, found ${found}${nearest ? `; did you mean "${nearest}"?` : ''}`
 }
 
 function written(path: readonly PropertyKey[]): string {

@@ -1,0 +1,120 @@
+import { inferOutputType, inferType, isMissing, parseNumber, type Table, VolantError } from '@volant/data'
+import type { FieldTypeName } from '../registry.js'
+import { labelGiving } from './label-giving.js'
+import { parseSpec } from './parse.js'
+import type { Spec, SpecInput } from './schema.js'
+
+export interface InferOptions {
+  /** The columns to read; by default all but id-like, constant, empty and label-giving ones. */
+  inputs?: readonly string[]
+  outputs: readonly string[]
+  train?: SpecInput['train']
+}
+
+export interface InferredSpec {
+  spec: Spec
+  /** What was decided and why, one sentence each. */
+  notes: string[]
+  leftOut: LeftOutColumn[]
+}
+
+export interface LeftOutColumn {
+  column: string
+  reason: string
+  /** The option of `volant train` that brings the column back. */
+  flag: string
+}
+
+type Columns = Awaited<ReturnType<Table['toColumns']>>
+
+/** Makes a spec for a table: types from the cells, inputs by the rules of `InferOptions`. Throws VolantError. */
+export async function inferSpec(table: Table, options: InferOptions): Promise<InferredSpec> {
+  const names = table.columns.map(({ name }) => name)
+  const outputs = [...new Set(options.outputs)]
+  if (outputs.length === 0) {
+    throw new VolantError(
+      'no-outputs',
+      `Name what is to be predicted with --outputs; the columns are ${names.slice(0, 20).join(', ')}.`,
+      { columns: names.slice(0, 100) },
+    )
+  }
+  const named = options.inputs && [...new Set(options.inputs)]
+  const wanted = named ?? names.filter((name) => !outputs.includes(name))
+  const columns = await table.toColumns([...outputs, ...wanted])
+  if (table.rowCount === 0) throw new VolantError('empty-file', `"${table.path}" has no rows.`, { path: table.path })
+  const outputTypes = Object.fromEntries(outputs.map((name) => [name, outputTypeOf(name, columns[name]!)]))
+  const { types, reasons } = inputTypes(wanted, columns, outputs, named !== undefined)
+  if (Object.keys(types).length === 0) {
+    throw new VolantError(
+      'no-inputs',
+      `No column is left to learn from: ${explain(reasons)}; name the inputs with --inputs.`,
+      { columns: wanted },
+    )
+  }
+  const leftOut = Object.entries(reasons).map(([column, reason]) => ({
+    column,
+    reason,
+    flag: `--inputs ${[...Object.keys(types), column].join(',')}`,
+  }))
+  const notes = leftOut.map(
+    ({ column, reason, flag }) =>
+      `Column "${column}" is left out: ${reason}; bring it back with ${short(flag, column)}.`,
+  )
+  const spec = parseSpec({ inputs: types, outputs: outputTypes, train: options.train ?? {} })
+  return { spec, notes, leftOut }
+}
+
+function outputTypeOf(name: string, cells: Columns[string]): string {
+  const type = inferOutputType(cells)
+  if (type === 'empty') {
+    throw new VolantError('empty-column', `Output column "${name}" is empty: no row has a label to learn from.`, {
+      column: name,
+    })
+  }
+  if (type === 'constant') {
+    const found = cells.find((cell) => !isMissing(cell))
+    throw new VolantError(
+      'one-class',
+      `Output column "${name}" has one class only ("${found}" in every labelled row); at least two are needed.`,
+      { column: name },
+    )
+  }
+  return type
+}
+
+const reasonsByType: Record<string, string> = {
+  id: 'id-like, with another value in (almost) every row',
+  constant: 'constant, with one value only',
+  empty: 'empty',
+}
+
+function inputTypes(wanted: readonly string[], columns: Columns, outputs: readonly string[], named: boolean) {
+  const types: Record<string, FieldTypeName> = {}
+  const reasons: Record<string, string> = {}
+  for (const name of wanted) {
+    const type = inferType(columns[name]!)
+    const reason = named ? undefined : (reasonsByType[type] ?? labelGiving(name, columns[name]!, outputs, columns))
+    if (reason === undefined) types[name] = asField(type, columns[name]!)
+    else reasons[name] = reason
+  }
+  return { types, reasons }
+}
+
+/** The type of a column that was asked for by name, whatever it looks like. */
+function asField(type: ReturnType<typeof inferType>, cells: Columns[string]): FieldTypeName {
+  if (type !== 'id' && type !== 'constant' && type !== 'empty') return type
+  const present = cells.filter((cell) => !isMissing(cell))
+  if (type === 'empty') return 'text'
+  if (present.every((cell) => parseNumber(cell) !== undefined)) return 'number'
+  return present.some((cell) => String(cell).trim().includes(' ')) ? 'text' : 'category'
+}
+
+function explain(reasons: Readonly<Record<string, string>>): string {
+  const all = Object.entries(reasons).map(([column, reason]) => `"${column}" is ${reason}`)
+  return (
+    all.slice(0, 5).join(', ') + (all.length > 5 ? ` and ${all.length - 5} more` : '') ||
+    'the table has no other column'
+  )
+}
+
+const short = (flag: string, column: string) => (flag.length <= 120 ? flag : `--inputs …,${column}`)
