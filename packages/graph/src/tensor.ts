@@ -43,7 +43,7 @@ export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype =
 /** A typed array of the dtype over little-endian bytes; copies only when the bytes are not aligned. */
 export function arrayFromBytes(dtype: DType, bytes: Uint8Array): TypedArray {
   const type = arrays[dtype]
-  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
   return new type(aligned.buffer, aligned.byteOffset, bytes.byteLength / type.BYTES_PER_ELEMENT)
 }
 

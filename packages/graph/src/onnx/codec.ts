@@ -136,7 +136,7 @@ function readTensor(t: Message<'Tensor'>): Tensor {
   if (t.dataLocation)
     throw new GraphError(`the ONNX tensor "${name}" is stored outside of the file, which we cannot read`)
   const tensor = t.raw
-    ? { dtype, dims, data: arrayFromBytes(dtype, t.raw.slice()) }
+    ? { dtype, dims, data: arrayFromBytes(dtype, new Uint8Array(t.raw)) }
     : tensorOf(dtype, dims, [t.floats, t.doubles, t.int64s, t.int32s].find((list) => list?.length) ?? [])
   if (tensor.data.length !== elementCount(dims))
     throw new GraphError(`the ONNX tensor "${name}" has ${tensor.data.length} elements`, { shapes: [dims] })

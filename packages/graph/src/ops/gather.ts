@@ -1,4 +1,4 @@
-import type { Dim } from '../dims.js'
+import { type Dim, sizeOf } from '../dims.js'
 import { mul } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import {
@@ -53,10 +53,16 @@ export const gatherOps = {
       return [{ dtype: updates!.dtype, shape: [rows, ...updates!.shape.slice(rank)] }]
     },
     grad: ({ dy }, _updates, ids) => [gather(dy, ids!, 0), null],
-    lower: ({ emit, names: [updates, ids], x: [update, id], y: [table] }) => {
-      const index = emit.reshape(ids!, id!.shape, [...id!.shape, 1])
-      const zeros = emit.filled(table!.shape, 0, update!.dtype)
-      return [emit.op('ScatterND', [zeros, index, updates!], { reduction: 'add' })]
+    // Not ScatterND: its reduction "add" loses updates of repeated rows when ONNX Runtime spreads it over threads.
+    lower: ({ emit, names: [updates, ids], x: [update, id], y: [table], attributes: { rows } }) => {
+      const count = sizeOf(id!.shape)
+      const width = sizeOf(table!.shape.slice(1))
+      const column = emit.reshape(ids!, id!.shape, [count, 1])
+      const index = width === 1 ? column : emit.op('Expand', [column, emit.shape([count, width])])
+      const matrix = emit.reshape(updates!, update!.shape, [count, width])
+      const zeros = emit.filled([rows, width], 0, update!.dtype)
+      const sums = emit.op('ScatterElements', [zeros, index, matrix], { axis: 0, reduction: 'add' })
+      return [emit.reshape(sums, [rows, width], table!.shape)]
     },
   }),
   scatterElementsAdd: row<{ axis: number }>({
