@@ -39,6 +39,24 @@ export {
   softmaxAt,
   topConfusions,
 } from './metrics/index.js'
+export {
+  type Answers,
+  type BooleanAnswer,
+  boolean,
+  type CategoryAnswer,
+  category,
+  type InputField,
+  type InputRow,
+  type Model,
+  type ModelTrainOptions,
+  model,
+  type NumberAnswer,
+  number,
+  type OutputField,
+  type Source,
+  type Trained,
+  text,
+} from './model.js'
 export { type EvaluateReport, type LoadOptions, loadModel, type TrainedModel } from './predict/model.js'
 export {
   isPredictionError,
