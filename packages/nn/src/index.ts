@@ -4,8 +4,57 @@ export { type RidgeSettings, trainRidge } from './linear/ridge.js'
 export type { Convergence, LinearSettings } from './linear/settings.js'
 export { trainSoftmax } from './linear/softmax.js'
 export { type SquaredHingeSettings, trainSquaredHinge } from './linear/squared-hinge.js'
+export { binaryCrossEntropy, crossEntropy, huber, meanSquaredError, type RegressionOptions } from './losses.js'
+export { AttentionPooling, MultiHeadAttention } from './modules/attention.js'
+export { Context, type ContextOptions } from './modules/context.js'
+export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
+export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
+export {
+  constant as constantInitialiser,
+  glorot,
+  he,
+  type Initialiser,
+  normal,
+  ones,
+  uniform,
+  zeros,
+} from './modules/initialisers.js'
+export { type Activation, Linear, MLP } from './modules/linear.js'
+export { initialise, Module, Parameter, parameterCount, walk } from './modules/module.js'
+export { Dropout, LayerNorm } from './modules/normalisation.js'
+export { matchesPath } from './modules/paths.js'
+export { FeedForward, TransformerEncoder, type TransformerOptions } from './modules/transformer.js'
+export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
+export { constant, cosine, exponentialDecay, type Schedule, stepDecay, warmUp } from './optimisers/schedules.js'
+export type { Optimiser, Term, Transform, UpdateContext } from './optimisers/transform.js'
+export {
+  accumulateMomentum,
+  decayWeights,
+  scaleByAdam,
+  scaleByLearningRate,
+  scaleByRms,
+} from './optimisers/transforms.js'
 export { hashName, Random } from './random.js'
 export type { Port } from './runtime/onnx-session.js'
 export type { Program, TableAccess, TableRows, Update } from './runtime/program.js'
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime/runtime.js'
 export { openSession, type Session, type SessionOptions } from './runtime/session.js'
+export {
+  compileEvaluation,
+  compileTraining,
+  type Inputs,
+  type InputType,
+  type TrainingGraph,
+  type TrainingPrograms,
+} from './trainer/compile.js'
+export type {
+  Batch,
+  EpochRecord,
+  Predict,
+  TrainEvent,
+  TrainingData,
+  TrainResult,
+  TrainSettings,
+  Validation,
+} from './trainer/settings.js'
+export { meanLoss, train } from './trainer/train.js'

@@ -1,0 +1,135 @@
+import type { DType, GraphBuilder, Shape, Value } from '@volant/graph'
+import { NnError } from '../errors.js'
+import { type ModelTree, type Parameter, walk } from './module.js'
+import { matchesAny } from './paths.js'
+
+export interface ContextOptions {
+  /** Dropout acts only in training. */
+  readonly training?: boolean
+  /** Patterns of parameter paths that are not trained. */
+  readonly freeze?: readonly string[]
+  /** Feed only the rows in use of tables marked `byRow`, as the trainer does; else tables are whole. */
+  readonly rowAccess?: boolean
+}
+
+/** A table fed by rows: the graph input for them and the inputs that hold ids. */
+export interface RowTable {
+  readonly path: string
+  readonly rows: Value
+  /** Rows of the whole table. */
+  readonly height: number
+  readonly trainable: boolean
+  readonly ids: { readonly input: string; readonly index: string }[]
+}
+
+/** What layers need while they append themselves to a graph: the parameters by path, and whether this is training. */
+export class Context {
+  readonly training: boolean
+  readonly #tree: ModelTree
+  readonly #freeze: readonly string[]
+  readonly #rowAccess: boolean
+  readonly #used = new Map<string, { value: Value; trainable: boolean }>()
+  readonly #tables = new Map<string, RowTable>()
+  readonly #inputs = new Map<number, string>()
+  readonly #indices = new Map<string, Value>()
+  #seed: Value | undefined
+
+  constructor(
+    readonly builder: GraphBuilder,
+    model: object,
+    options: ContextOptions = {},
+  ) {
+    this.#tree = walk(model)
+    this.training = options.training ?? false
+    this.#freeze = options.freeze ?? []
+    this.#rowAccess = options.rowAccess ?? false
+    const paths = [...this.#tree.parameters.values()]
+    const idle = this.#freeze.find((pattern) => !paths.some((path) => matchesAny([pattern], path)))
+    if (idle !== undefined)
+      throw new NnError(
+        'idle-pattern',
+        `freeze: the pattern "${idle}" matches no parameter; there are ${paths.slice(0, 20).join(', ')}`,
+        { pattern: idle, paths },
+      )
+  }
+
+  /** Declares a graph input; ids looked up in tables must come from here to be fed by row. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    const value = this.builder.input(name, dtype, shape)
+    this.#inputs.set(value.id, name)
+    return value
+  }
+
+  /** The parameter as a value of the graph. */
+  use(parameter: Parameter): Value {
+    const path = this.#pathOf(parameter)
+    if (this.#tables.has(path)) throw wholeAndByRow(path)
+    const known = this.#used.get(path)
+    if (known) return known.value
+    const trainable = this.#trainable(path)
+    const value = this.builder.parameter(path, [...parameter.shape], { trainable })
+    this.#used.set(path, { value, trainable })
+    return value
+  }
+
+  /** Rows of a table and, in the shape of `ids`, each id's place among them: `gather(rows, index)` are the ids' rows. */
+  lookup(table: Parameter, ids: Value): { rows: Value; index: Value } {
+    const input = this.#inputs.get(ids.id)
+    if (!this.#rowAccess || !table.byRow || input === undefined) return { rows: this.use(table), index: ids }
+    const path = this.#pathOf(table)
+    if (this.#used.has(path)) throw wholeAndByRow(path)
+    const access = this.#tables.get(path) ?? this.#openTable(path, table.shape)
+    const index = `${path}:index:${input}`
+    if (access.ids.some((known) => known.input === input))
+      return { rows: access.rows, index: this.#indices.get(index)! }
+    access.ids.push({ input, index })
+    const value = this.builder.input(index, 'int64', ids.shape)
+    this.#indices.set(index, value)
+    return { rows: access.rows, index: value }
+  }
+  /** The uint32 input that dropout masks are made of. */
+  get seed(): Value {
+    this.#seed ??= this.builder.input('seed', 'uint32', [])
+    return this.#seed
+  }
+
+  /** Runs the body with the module's path on the nodes it appends. */
+  within<T>(module: object, body: () => T): T {
+    return this.builder.at(this.#tree.modules.get(module) ?? this.builder.path, body)
+  }
+
+  /** Whole parameters in the order of first use. */
+  get parameters(): readonly { path: string; value: Value; trainable: boolean }[] {
+    return [...this.#used].map(([path, used]) => ({ path, ...used }))
+  }
+
+  get tables(): readonly RowTable[] {
+    return [...this.#tables.values()]
+  }
+
+  #openTable(path: string, shape: readonly number[]): RowTable {
+    const rows = this.builder.input(`${path}:rows`, 'float32', [`rows${this.#tables.size}`, shape[1]!])
+    const access = { path, rows, height: shape[0]!, trainable: this.#trainable(path), ids: [] }
+    this.#tables.set(path, access)
+    return access
+  }
+
+  #trainable(path: string): boolean {
+    return !matchesAny(this.#freeze, path)
+  }
+
+  #pathOf(parameter: Parameter): string {
+    const path = this.#tree.parameters.get(parameter)
+    if (path === undefined)
+      throw new NnError(
+        'unknown-parameter',
+        `A layer at "${this.builder.path}" uses a parameter that is no field of the model, so it has no path`,
+      )
+    return path
+  }
+}
+
+const wholeAndByRow = (path: string) =>
+  new NnError('table-used-whole', `Table "${path}" is used both by row and whole; make it with { byRow: false }`, {
+    path,
+  })

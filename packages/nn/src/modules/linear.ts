@@ -1,0 +1,46 @@
+import { gelu, linear, relu, tanh, type Value } from '@volant/graph'
+import type { Context } from './context.js'
+import { glorot, type Initialiser, zeros } from './initialisers.js'
+import { Module, Parameter } from './module.js'
+import { Dropout } from './normalisation.js'
+
+/** x [..., inputs] -> x·weight + bias [..., outputs]. */
+export class Linear extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter | undefined
+
+  constructor(inputs: number, outputs: number, { bias = true, initialiser = glorot as Initialiser } = {}) {
+    super()
+    this.weight = new Parameter([inputs, outputs], initialiser)
+    if (bias) this.bias = new Parameter([outputs], zeros)
+  }
+
+  protected forward(context: Context, x: Value): Value {
+    return linear(x, context.use(this.weight), this.bias && context.use(this.bias))
+  }
+}
+
+export type Activation = 'relu' | 'gelu' | 'tanh'
+
+export const activations: Record<Activation, (x: Value) => Value> = { relu, gelu, tanh }
+
+/** Linear layers with an activation and dropout between them: `new MLP([in, hidden, out])`. */
+export class MLP extends Module {
+  readonly layers: readonly Linear[]
+  readonly dropout: Dropout
+  readonly activation: Activation
+
+  constructor(sizes: readonly number[], { activation = 'relu' as Activation, dropout = 0 } = {}) {
+    super()
+    this.layers = sizes.slice(1).map((outputs, i) => new Linear(sizes[i]!, outputs))
+    this.dropout = new Dropout(dropout)
+    this.activation = activation
+  }
+
+  protected forward(context: Context, x: Value): Value {
+    return this.layers.reduce((h, layer, i) => {
+      const input = i === 0 ? h : this.dropout.apply(context, activations[this.activation](h))
+      return layer.apply(context, input)
+    }, x)
+  }
+}

@@ -1,0 +1,39 @@
+import { dropout, layerNorm, type Value } from '@volant/graph'
+import { NnError } from '../errors.js'
+import type { Context } from './context.js'
+import { ones, zeros } from './initialisers.js'
+import { Module, Parameter } from './module.js'
+
+/** Normalises the last axis to mean 0 and variance 1, then scales by gamma and adds beta (Ba et al. 2016). */
+export class LayerNorm extends Module {
+  readonly gamma: Parameter
+  readonly beta: Parameter
+
+  constructor(
+    width: number,
+    readonly epsilon = 1e-5,
+  ) {
+    super()
+    this.gamma = new Parameter([width], ones)
+    this.beta = new Parameter([width], zeros)
+  }
+
+  protected forward(context: Context, x: Value): Value {
+    return layerNorm(x, context.use(this.gamma), context.use(this.beta), this.epsilon)
+  }
+}
+
+/** In training sets elements to 0 with the given probability and scales the rest up (Srivastava et al. 2014). */
+export class Dropout extends Module {
+  constructor(readonly probability: number) {
+    super()
+    if (!(probability >= 0 && probability < 1))
+      throw new NnError('bad-dropout', `Dropout: the probability is ${probability}, expected 0 <= p < 1`, {
+        probability,
+      })
+  }
+
+  protected forward(context: Context, x: Value): Value {
+    return context.training && this.probability > 0 ? dropout(x, this.probability, context.seed) : x
+  }
+}

@@ -1,0 +1,25 @@
+import type { StepRows } from './order.js'
+import type { Batch, TrainingData } from './settings.js'
+
+/** The made batches of one update. */
+export interface MadeStep {
+  readonly batches: readonly { readonly tensors: Batch; readonly rows: number }[]
+}
+
+/** Makes the batches of each update, always one update ahead of the one handed out. */
+export async function* batchesAhead(data: TrainingData, steps: Iterable<StepRows>): AsyncGenerator<MadeStep> {
+  let next: Promise<MadeStep> | undefined
+  for (const rows of steps) {
+    const present = next
+    next = make(data, rows)
+    next.catch(() => {}) // reported when it is its turn
+    if (present) yield await present
+  }
+  if (next) yield await next
+}
+
+async function make(data: TrainingData, step: StepRows): Promise<MadeStep> {
+  const batches = []
+  for (const rows of step) batches.push({ tensors: await data.batch(rows), rows: rows.length })
+  return { batches }
+}

@@ -1,0 +1,258 @@
+import {
+  add,
+  assertSafeAliasing,
+  type DType,
+  encodeOnnx,
+  type Graph,
+  GraphBuilder,
+  gradients,
+  lower,
+  mul,
+  type Shape,
+  type Value,
+} from '@volant/graph'
+import { NnError } from '../errors.js'
+import { Context, type RowTable } from '../modules/context.js'
+import type { Optimiser } from '../optimisers/transform.js'
+import { appendUpdate, type Trained } from '../optimisers/update.js'
+import type { Program, TableAccess, TableRows } from '../runtime/program.js'
+
+/** dtype and shape of one tensor of a batch; named dims (`['B', 'T']`) may differ from batch to batch. */
+export interface InputType {
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+export type Inputs = Readonly<Record<string, Value>>
+
+export interface TrainingGraph {
+  readonly model: object
+  readonly inputs: Readonly<Record<string, InputType>>
+  /** Appends the forward pass and returns the mean loss of the batch, a scalar. */
+  readonly loss: (context: Context, inputs: Inputs) => Value
+  readonly optimiser: Optimiser
+  /** Largest global norm of the gradients. */
+  readonly clip?: number
+  readonly freeze?: readonly string[]
+  /** Sum the gradients of several batches before the update. */
+  readonly accumulate?: boolean
+}
+
+/** The programs of a training and the state they keep beside the parameters, which starts at zero. */
+export interface TrainingPrograms {
+  /** `step`, or `accumulate` and `apply`. */
+  readonly programs: Readonly<Record<string, Program>>
+  /** Shapes of optimiser state and accumulated gradients by path. */
+  readonly slots: ReadonlyMap<string, readonly number[]>
+  /** Paths of the parameters that are trained, in the order of the result `squares`. */
+  readonly trained: readonly string[]
+}
+
+const TARGET = { opset: 18, provider: 'cpu', mode: 'train' } as const
+const accumulatorPath = (path: string) => `${path}:gradient`
+
+/**
+ * Builds the training graph - forward, backward, clipping, guard and optimiser - and lowers it to programs for the runtime.
+ * Throws GraphError (a missing gradient, wrong shapes), NnError `nothing-to-train`, `bad-loss`.
+ */
+export function compileTraining(settings: TrainingGraph): TrainingPrograms {
+  const slots = new Map<string, readonly number[]>()
+  const forward = appendForward(settings)
+  if (!settings.accumulate) return { ...finishStep(settings, forward, slots), slots }
+  const accumulate = finishAccumulation(forward, slots)
+  const { trained, programs } = finishApply(settings, forward, slots)
+  return { programs: { accumulate, ...programs }, slots, trained }
+}
+
+/** A program that evaluates `outputs` of the model on a batch, with whole tables. */
+export function compileEvaluation(
+  model: object,
+  inputs: Readonly<Record<string, InputType>>,
+  outputs: (context: Context, inputs: Inputs) => Readonly<Record<string, Value>>,
+): Program {
+  const builder = new GraphBuilder('evaluation')
+  const context = new Context(builder, model)
+  const results = outputs(context, declare(context, inputs))
+  for (const [name, value] of Object.entries(results)) builder.output(name, value)
+  return program(builder, { results: Object.keys(results), training: false })
+}
+
+interface Forward {
+  readonly builder: GraphBuilder
+  readonly context: Context
+  readonly loss: Value
+  /** Trained values: parameters, then rows of tables, with their gradients of weight * loss. */
+  readonly targets: readonly Target[]
+}
+
+interface Target {
+  readonly path: string
+  readonly value: Value
+  readonly gradient: Value
+  /** Set when the value is rows of a table; then `shape` is the whole table's. */
+  readonly table?: RowTable
+  readonly shape: readonly number[]
+}
+
+function appendForward({ model, inputs, loss: makeLoss, freeze }: TrainingGraph): Forward {
+  const builder = new GraphBuilder('training')
+  const context = new Context(builder, model, { training: true, freeze, rowAccess: true })
+  const loss = makeLoss(context, declare(context, inputs))
+  if (loss.shape.length > 0)
+    throw new NnError('bad-loss', `The loss has the shape [${loss.shape.join(', ')}], expected a single number`, {
+      shape: loss.shape,
+    })
+  const whole = context.parameters.filter(({ trainable }) => trainable)
+  const byRow = context.tables.filter(({ trainable }) => trainable)
+  if (whole.length + byRow.length === 0)
+    throw new NnError('nothing-to-train', 'The loss uses no parameter that is trained; see the model and `freeze`')
+  const weight = builder.input('lossWeight', 'float32', [])
+  const values = [...whole.map(({ value }) => value), ...byRow.map(({ rows }) => rows)]
+  const slopes = gradients(mul(loss, weight), values)
+  const targets = [
+    ...whole.map(({ path, value }) => ({ path, value, shape: value.shape as number[] })),
+    ...byRow.map((table) => ({
+      path: table.path,
+      value: table.rows,
+      table,
+      shape: [table.height, table.rows.shape[1] as number],
+    })),
+  ]
+  return { builder, context, loss, targets: targets.map((target, i) => ({ ...target, gradient: slopes[i]! })) }
+}
+
+function declare(context: Context, inputs: Readonly<Record<string, InputType>>): Inputs {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape }]) => [name, context.input(name, dtype, shape)]),
+  )
+}
+
+function finishStep(settings: TrainingGraph, forward: Forward, slots: Slots) {
+  const { builder, context, loss, targets } = forward
+  const rows = new RowStates(context.tables, 'batch')
+  const trained = targets.map((target) => trainedOf(builder, target, slots, rows))
+  const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip, loss })
+  const updates = outputUpdates(builder, update.next, rows)
+  for (const [name, value] of Object.entries({ loss, norm: update.norm, squares: update.squares }))
+    builder.output(name, value)
+  const step = program(builder, { updates, tables: rows.access, results: ['loss', 'norm', 'squares'], training: true })
+  return { programs: { step }, trained: targets.map(({ path }) => path) }
+}
+
+function finishAccumulation({ builder, context, loss, targets }: Forward, slots: Slots): Program {
+  const rows = new RowStates(context.tables, 'note')
+  const next = new Map<string, Value>()
+  for (const target of targets) {
+    const path = accumulatorPath(target.path)
+    next.set(path, add(stateOf(builder, target, slots, rows, path), target.gradient))
+  }
+  const updates = outputUpdates(builder, next, rows)
+  builder.output('loss', loss)
+  return program(builder, { updates, tables: rows.access, results: ['loss'], training: true })
+}
+
+/** Takes the accumulated gradients as its input; tables are updated in the rows noted meanwhile. */
+function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
+  const builder = new GraphBuilder('apply')
+  const tables = forward.context.tables.filter(({ trainable }) => trainable)
+  const noted = tables.map((table) => ({ ...table, ids: [] }))
+  const rows = new RowStates(noted, 'noted')
+  const trained = forward.targets.map((target): Trained => {
+    const value = target.table
+      ? builder.input(`${target.path}:rows`, 'float32', target.value.shape)
+      : builder.parameter(target.path, target.shape)
+    const own = { ...target, value }
+    const gradient = stateOf(builder, own, slots, rows, accumulatorPath(target.path))
+    return trainedOf(builder, { ...own, gradient }, slots, rows)
+  })
+  const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip })
+  const updates = outputUpdates(builder, update.next, rows)
+  for (const [name, value] of Object.entries({ norm: update.norm, squares: update.squares }))
+    builder.output(name, value)
+  const clear = forward.targets.map(({ path }) => accumulatorPath(path))
+  const results = ['norm', 'squares']
+  const apply = program(builder, { updates, tables: rows.access, results, clear, training: true })
+  return { programs: { apply }, trained: forward.targets.map(({ path }) => path) }
+}
+
+type Slots = Map<string, readonly number[]>
+
+function trainedOf(builder: GraphBuilder, target: Target, slots: Slots, rows: RowStates): Trained {
+  const { path, value, gradient } = target
+  return { path, value, gradient, state: (state) => stateOf(builder, target, slots, rows, state) }
+}
+
+/** A state tensor beside a parameter: resident whole, or fed by the rows in use. */
+function stateOf(builder: GraphBuilder, target: Target, slots: Slots, rows: RowStates, state: string): Value {
+  slots.set(state, target.shape)
+  if (!target.table) return builder.parameter(state, [...target.shape])
+  rows.add(target.path, state)
+  return builder.input(`${state}:rows`, 'float32', target.value.shape)
+}
+
+/** Which row states each table feeds, and which of them are written back. */
+class RowStates {
+  readonly #rows = new Map<string, { state: string; input: string; output?: string }[]>()
+
+  constructor(
+    readonly tables: readonly RowTable[],
+    readonly which: TableAccess['which'],
+  ) {
+    for (const { path } of tables) this.#rows.set(path, [{ state: path, input: `${path}:rows` }])
+  }
+
+  add(table: string, state: string): void {
+    this.#rows.get(table)!.push({ state, input: `${state}:rows` })
+  }
+
+  /** True when the state is rows of a table; it is then written back from the output. */
+  writeBack(state: string, output: string): boolean {
+    const found = [...this.#rows.values()].flat().find((row) => row.state === state)
+    if (found) found.output = output
+    return found !== undefined
+  }
+
+  get access(): TableAccess[] {
+    return this.tables.map(({ path, ids, trainable }) => ({
+      table: path,
+      ids,
+      rows: this.#rows.get(path)! satisfies TableRows[],
+      which: trainable ? this.which : 'batch',
+    }))
+  }
+}
+
+function outputUpdates(builder: GraphBuilder, next: ReadonlyMap<string, Value>, rows: RowStates) {
+  const updates: { output: string; state: string }[] = []
+  for (const [state, value] of next) {
+    const output = `${state}:next`
+    builder.output(output, value)
+    if (!rows.writeBack(state, output)) updates.push({ output, state })
+  }
+  return updates
+}
+
+type ProgramParts = Pick<Program, 'results' | 'training'> & Partial<Program>
+
+function program(builder: GraphBuilder, parts: ProgramParts): Program {
+  const graph = withoutIdleInputs(builder.build())
+  const model = lower(graph, { ...TARGET, mode: parts.training ? 'train' : 'infer' })
+  const { updates = [], tables = [], clear = [], results, training } = parts
+  const byRow = tables.flatMap(({ rows }) => rows.filter((row) => row.output))
+  assertSafeAliasing(model, [
+    ...updates.map(({ state, output }) => ({ state, update: output })),
+    ...byRow.map(({ input, output }) => ({ state: input, update: output! })),
+  ])
+  const state = graph.parameters.map(({ path }) => path)
+  return { model: encodeOnnx(model), state, updates, tables, clear, results, training }
+}
+
+/** Batches may hold tensors that this graph does not need. */
+function withoutIdleInputs(graph: Graph): Graph {
+  const used = new Set([...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ value }) => value)])
+  return {
+    ...graph,
+    inputs: graph.inputs.filter(({ value }) => used.has(value)),
+    parameters: graph.parameters.filter(({ value }) => used.has(value)),
+  }
+}

@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto'
+import type { Tensor } from '@volant/graph'
+import { NnError } from '../errors.js'
+import { initialise, parameterCount, walk } from '../modules/module.js'
+import { optimiserScalars } from '../optimisers/update.js'
+import { Random } from '../random.js'
+import { createRuntime, type Runtime } from '../runtime/runtime.js'
+import { batchesAhead, type MadeStep } from './ahead.js'
+import { type Checkpoint, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.js'
+import { Clock } from './clock.js'
+import { compileEvaluation, compileTraining, type TrainingPrograms } from './compile.js'
+import { refuseNotFinite } from './finite.js'
+import { epochOrder, type OrderSettings, stepsPerEpoch } from './order.js'
+import {
+  checkSettings,
+  type Predict,
+  type TrainingData,
+  type TrainResult,
+  type TrainSettings,
+  type Validation,
+} from './settings.js'
+
+/**
+ * Trains a model: shuffled batches (of like length where lengths are known), one update after `accumulate` batches, clipping,
+ * the optimiser in the graph, validation and the choice of the best weights after each epoch, early stopping, checkpoints.
+ * The same settings, seed, machine and versions give the same bytes, also when killed and resumed from a checkpoint.
+ *
+ * Throws NnError `bad-settings`, `not-finite` (names the step and the first parameter affected), `other-run` and the like,
+ * GraphError for a model that does not fit together, or the signal's reason.
+ */
+export async function train(settings: TrainSettings): Promise<TrainResult> {
+  checkSettings(settings)
+  const started = performance.now()
+  const programs = compileTraining({ ...settings, accumulate: (settings.accumulate ?? 1) > 1 })
+  const runtime = createRuntime({ threads: settings.threads })
+  try {
+    const run = await Run.start(settings, programs, runtime)
+    await run.untilDone()
+    return { ...(await run.result()), seconds: (performance.now() - started) / 1000 }
+  } finally {
+    await runtime.release()
+  }
+}
+
+/** A `validate` for `train`: the mean loss over data, which `predict` must give as `loss`. */
+export function meanLoss(data: TrainingData, batchSize = 64): (predict: Predict) => Promise<Validation> {
+  return async (predict) => {
+    let sum = 0
+    for (let from = 0; from < data.rows; from += batchSize) {
+      const rows = Int32Array.from({ length: Math.min(batchSize, data.rows - from) }, (_, i) => from + i)
+      const { loss } = await predict(await data.batch(rows))
+      sum += Number(loss!.data[0]) * rows.length
+    }
+    return { score: sum / data.rows }
+  }
+}
+
+class Run {
+  readonly #order: OrderSettings
+  readonly #stepsPerEpoch: number
+  readonly #totalSteps: number
+  readonly #fingerprint: string
+  readonly #clock: Clock
+  #progress: Progress = {
+    step: 0,
+    lossSum: 0,
+    lossRows: 0,
+    history: [],
+    bestScore: Number.POSITIVE_INFINITY,
+    bestEpoch: 0,
+    stoppedEarly: false,
+  }
+  #best = new Map<string, Tensor>()
+  #savedStep = -1
+
+  private constructor(
+    readonly settings: TrainSettings,
+    readonly programs: TrainingPrograms,
+    readonly runtime: Runtime,
+  ) {
+    const { data, batchSize, accumulate = 1, seed, epochs, maxSteps = Number.POSITIVE_INFINITY } = settings
+    this.#order = { rows: data.rows, length: data.length, batchSize, accumulate, seed }
+    this.#stepsPerEpoch = stepsPerEpoch(this.#order)
+    this.#totalSteps = Math.min(epochs * this.#stepsPerEpoch, maxSteps)
+    this.#fingerprint = this.#takeFingerprint()
+    this.#clock = new Clock(this.#totalSteps)
+  }
+
+  static async start(settings: TrainSettings, programs: TrainingPrograms, runtime: Runtime): Promise<Run> {
+    const run = new Run(settings, programs, runtime)
+    for (const [name, program] of Object.entries(programs.programs)) await runtime.load(name, program)
+    if (settings.validate) {
+      const predict = settings.predict ?? ((context, inputs) => ({ loss: settings.loss(context, inputs) }))
+      await runtime.load('evaluate', compileEvaluation(settings.model, settings.inputs, predict))
+    }
+    const checkpoint = settings.checkpoint && (await loadCheckpoint(settings.checkpoint.file, run.#fingerprint))
+    if (checkpoint) await run.#resume(checkpoint)
+    else await runtime.write(run.#firstState())
+    return run
+  }
+
+  /** The recipe. */
+  async untilDone(): Promise<void> {
+    const { settings } = this
+    const progress = this.#progress
+    settings.onEvent?.({
+      type: 'start',
+      step: progress.step,
+      totalSteps: this.#totalSteps,
+      parameters: parameterCount(settings.model),
+    })
+    for await (const step of batchesAhead(settings.data, this.#stepsFrom(progress.step))) {
+      // 1) one update, while the next batch is being made
+      await this.#update(step)
+      // 2) at the end of an epoch: validate, keep the best weights, stop when they no longer get better
+      if (progress.step % this.#stepsPerEpoch === 0 || progress.step === this.#totalSteps) await this.#endEpoch()
+      // 3) save from time to time, and when asked to stop
+      const aborted = settings.signal?.aborted ?? false
+      const done = progress.stoppedEarly || progress.step === this.#totalSteps
+      if (settings.checkpoint && (aborted || done || progress.step % settings.checkpoint.every === 0))
+        await this.#save()
+      settings.signal?.throwIfAborted()
+      if (done) break
+    }
+  }
+
+  async result(): Promise<Omit<TrainResult, 'seconds'>> {
+    const { history, step, bestEpoch, stoppedEarly } = this.#progress
+    const parameters = this.#best.size > 0 ? this.#best : await this.#readParameters()
+    return { parameters, history, steps: step, bestEpoch: bestEpoch || history.length, stoppedEarly }
+  }
+
+  async #update({ batches }: MadeStep): Promise<void> {
+    const { settings, runtime } = this
+    const progress = this.#progress
+    const rows = batches.reduce((sum, batch) => sum + batch.rows, 0)
+    const learningRate = settings.schedule(progress.step, this.#totalSteps)
+    const scalars = optimiserScalars(settings.optimiser, progress.step + 1, learningRate)
+    const random = new Random(settings.seed, `dropout/${progress.step}`)
+    let loss = 0
+    let results: Record<string, Tensor> = {}
+    const together = 'step' in this.programs.programs
+    for (const { tensors, rows: count } of batches) {
+      const lossWeight = count / rows
+      const fed = { ...(together ? scalars : {}), lossWeight, seed: random.uint32() }
+      results = await runtime.step(together ? 'step' : 'accumulate', tensors, fed)
+      loss += lossWeight * Number(results['loss']!.data[0])
+    }
+    if (!together) results = await runtime.step('apply', {}, scalars)
+    const norm = Number(results['norm']!.data[0])
+    progress.step++
+    const squares = results['squares']!.data as Float32Array
+    refuseNotFinite({ step: progress.step, learningRate, loss, norm, squares, paths: this.programs.trained })
+    progress.lossSum += loss * rows
+    progress.lossRows += rows
+    settings.onEvent?.({
+      type: 'step',
+      step: progress.step,
+      totalSteps: this.#totalSteps,
+      epoch: Math.ceil(progress.step / this.#stepsPerEpoch),
+      loss,
+      norm,
+      learningRate,
+      ...this.#clock.tick(progress.step, rows),
+    })
+  }
+
+  async #endEpoch(): Promise<void> {
+    const { settings, runtime } = this
+    const progress = this.#progress
+    const epoch = Math.ceil(progress.step / this.#stepsPerEpoch)
+    const validation = await settings.validate?.((batch) => runtime.step('evaluate', batch))
+    const better = validation !== undefined && validation.score < progress.bestScore
+    if (better) {
+      progress.bestScore = validation.score
+      progress.bestEpoch = epoch
+      this.#best = await this.#readParameters()
+    }
+    const record = { epoch, step: progress.step, loss: progress.lossSum / progress.lossRows, validation }
+    progress.history.push(record)
+    progress.lossSum = 0
+    progress.lossRows = 0
+    const patience = settings.earlyStopping?.patience ?? Number.POSITIVE_INFINITY
+    progress.stoppedEarly = epoch - progress.bestEpoch >= patience
+    settings.onEvent?.({ type: 'epoch', best: better, ...record })
+  }
+
+  async #save(): Promise<void> {
+    const { file } = this.settings.checkpoint!
+    const { step } = this.#progress
+    if (step === this.#savedStep) return
+    const state = await this.runtime.read()
+    await saveCheckpoint(file, this.#fingerprint, { progress: this.#progress, state, best: this.#best })
+    this.#savedStep = step
+    this.settings.onEvent?.({ type: 'checkpoint', step, file })
+  }
+
+  async #resume({ progress, state, best }: Checkpoint): Promise<void> {
+    this.#progress = progress
+    this.#best = best
+    this.#savedStep = progress.step
+    this.#clock.start(progress.step)
+    await this.runtime.write(state)
+  }
+
+  #firstState(): Record<string, Tensor> {
+    const { model, seed, initial } = this.settings
+    const state: Record<string, Tensor> = {}
+    for (const [path, tensor] of initialise(model, seed)) state[path] = chosen(path, tensor, initial?.get(path))
+    for (const [path, dims] of this.programs.slots)
+      state[path] = { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) }
+    return state
+  }
+
+  *#stepsFrom(first: number) {
+    if (this.#progress.stoppedEarly) return
+    for (let step = first; step < this.#totalSteps; ) {
+      const epoch = Math.floor(step / this.#stepsPerEpoch)
+      for (const rows of epochOrder(this.#order, epoch).slice(step % this.#stepsPerEpoch)) {
+        if (step++ >= this.#totalSteps) return
+        yield rows
+      }
+    }
+  }
+
+  async #readParameters(): Promise<Map<string, Tensor>> {
+    const paths = [...walk(this.settings.model).parameters.values()]
+    return new Map(Object.entries(await this.runtime.read(paths)))
+  }
+
+  /** Everything that decides the result and can be seen: programs, optimiser, rates, order, key of the data. */
+  #takeFingerprint(): string {
+    const { optimiser, schedule, clip, checkpoint } = this.settings
+    const hash = createHash('sha256')
+    for (const [name, { model }] of Object.entries(this.programs.programs)) hash.update(name).update(model)
+    const rates = Array.from({ length: 17 }, (_, i) =>
+      schedule(Math.floor((i * this.#totalSteps) / 17), this.#totalSteps),
+    )
+    const transforms = optimiser.map(({ name, settings }) => ({ name, settings }))
+    hash.update(
+      JSON.stringify({ order: this.#order, total: this.#totalSteps, rates, transforms, clip, key: checkpoint?.key }),
+    )
+    return hash.digest('hex')
+  }
+}
+
+/** The given first weights, if they fit, else the initialised ones. */
+function chosen(path: string, initialised: Tensor, given: Tensor | undefined): Tensor {
+  if (!given) return initialised
+  if (given.dtype === 'float32' && String(given.dims) === String(initialised.dims)) return given
+  const [expected, found] = [initialised, given].map(({ dtype, dims }) => `${dtype} [${dims.join(', ')}]`)
+  throw new NnError('bad-settings', `train: initial "${path}" is ${found}, expected ${expected}`, {
+    path,
+    expected,
+    found,
+  })
+}
