@@ -43,7 +43,12 @@ export function intervalsOf(
   const intervals: ByOutput<Intervals> = {}
   for (const output of outputs) {
     const outcomes = outcomesOf(output, data, answers[output.name]!)
-    if (outcomes) intervals[output.name] = bootstrapIntervals(outcomes, { seed })
+    if (!outcomes) continue
+    const drawn = bootstrapIntervals(outcomes, { seed })
+    const share = outcomes.rows / (outcomes.rows + unseenLabels(output, data).length)
+    intervals[output.name] = drawn.accuracy
+      ? { ...drawn, accuracy: [drawn.accuracy[0] * share, drawn.accuracy[1] * share] }
+      : drawn
   }
   return intervals
 }
