@@ -15,7 +15,10 @@ import { Usage } from '../usage.js'
 const BATCH = 256
 
 /** A row to predict, or why it could not be read. */
-type Item = { row: Row } | { message: string }
+type Item = ({ row: Row } | { message: string }) & {
+  /** Nothing follows at once: answer now. */
+  alone?: boolean
+}
 
 export const predict = command({
   name: 'predict',
@@ -69,7 +72,7 @@ async function predictAll(model: TrainedModel, items: AsyncIterable<Item>, termi
     terminal.signal.throwIfAborted()
     waiting.push(item)
     // A line that came alone is answered at once; a file goes in batches.
-    if (waiting.length >= BATCH || ('alone' in item && item.alone)) await flush()
+    if (waiting.length >= BATCH || item.alone) await flush()
   }
   await flush()
   return bad
@@ -108,7 +111,7 @@ async function* stdinItems(stdin: Readable): AsyncIterable<Item> {
     return
   }
   for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.trim() !== '') yield { ...parseLine(line), alone: stream.readableLength === 0 } as Item
+    if (line.trim() !== '') yield { ...parseLine(line), alone: stream.readableLength === 0 }
   }
 }
 

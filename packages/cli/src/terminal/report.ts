@@ -2,8 +2,8 @@ import type { TrainReport } from '@volant/fields'
 import { timeText } from './chart.js'
 import { table } from './table.js'
 
-type Metrics = Record<string, number>
-type Intervals = Record<string, [number, number]>
+type Metrics = Partial<Record<string, number>>
+type Intervals = Partial<Record<string, readonly [number, number]>>
 
 /** A number with as many digits as its size deserves. */
 export function figure(value: number | undefined): string {
@@ -13,7 +13,7 @@ export function figure(value: number | undefined): string {
 }
 
 /** `0.9012 [0.8901, 0.9117]` */
-export function withInterval(value: number | undefined, interval: [number, number] | undefined): string {
+export function withInterval(value: number | undefined, interval: readonly [number, number] | undefined): string {
   return interval ? `${figure(value)} [${figure(interval[0])}, ${figure(interval[1])}]` : figure(value)
 }
 
@@ -36,9 +36,9 @@ export function trainSummary(report: TrainReport, classesOf: (output: string) =>
     blocks.push(['Chosen:', ...report.chosen.map(({ candidate, reason }) => `  ${candidate}: ${reason}`)].join('\n'))
   }
   for (const [output, metrics] of Object.entries(report.metrics[part] ?? {})) {
-    const majority = report.baselines.majority[part]?.[output]
-    const linear = report.baselines.linear[part]?.[output]
-    const intervals = report.intervals[part]?.[output]
+    const majority: Metrics | undefined = report.baselines.majority[part]?.[output]
+    const linear: Metrics | undefined = report.baselines.linear[part]?.[output]
+    const intervals: Intervals | undefined = report.intervals[part]?.[output]
     const lines = Object.entries(metrics).map(([name, value]) => [
       name,
       withInterval(value, intervals?.[name]),
