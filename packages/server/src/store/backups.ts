@@ -20,8 +20,8 @@ export interface BackupSchedule {
 export interface Backups {
   /** Writes a backup now. Statements wait while the folder is copied to memory, not while it is compressed. */
   now(): Promise<{ file: string; bytes: number }>
-  /** Called after each backup. */
-  onDone(listener: () => Promise<void>): void
+  /** Calls `before` as a backup begins, and what that returns when it is on the disk. */
+  around(before: () => () => Promise<void>): void
   stop(): Promise<void>
 }
 
@@ -34,15 +34,16 @@ export function scheduleBackups(
   { everyHours = 24, keep = 3 }: BackupSchedule,
   log: Log,
 ): Backups {
-  const listeners: (() => Promise<void>)[] = []
+  const listeners: (() => () => Promise<void>)[] = []
   let running: Promise<unknown> = Promise.resolve()
 
   async function write(): Promise<{ file: string; bytes: number }> {
     await mkdir(folder, { recursive: true })
     const file = path.join(folder, `database-${new Date().toISOString().replace(/[:.]/g, '-')}.tar.gz`)
+    const afters = listeners.map((before) => before())
     const bytes = await compress(await pglite.dump(), file)
     for (const old of (await backupFiles(folder)).slice(keep)) await rm(path.join(folder, old))
-    for (const listener of listeners) await listener()
+    for (const after of afters) await after()
     return { file, bytes }
   }
 
@@ -71,7 +72,7 @@ export function scheduleBackups(
 
   return {
     now,
-    onDone: (listener) => void listeners.push(listener),
+    around: (before) => void listeners.push(before),
     stop: async () => {
       clearInterval(timer)
       await running
