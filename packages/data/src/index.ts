@@ -34,3 +34,11 @@ export {
   parseBoolean,
   parseNumber,
 } from './types.js'
+export { type DatasetVersion, listDatasetVersions } from './versions/manifest.js'
+export type { DatasetRow, RowMetadata } from './versions/row.js'
+export {
+  type OpenVersion,
+  readDatasetVersion,
+  type WriteVersionOptions,
+  writeDatasetVersion,
+} from './versions/versions.js'

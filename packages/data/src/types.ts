@@ -133,19 +133,23 @@ export function countColumn(values: readonly Cell[]): ColumnCounts {
   return counts
 }
 
+/** Characters of one value that are looked at to count its words; the rest is taken to be alike. */
+const COUNTED = 20_000
+
 /** Words by spaces; a run of unspaced script counts one word a two characters. */
 function wordCount(text: string): number {
+  const looked = Math.min(text.length, COUNTED)
   let words = 0
   let inWord = false
   let wide = 0
-  for (let at = 0; at < text.length && at < 2000; at++) {
+  for (let at = 0; at < looked; at++) {
     const code = text.charCodeAt(at)
     if (code >= 0x0e00) wide++
     const space = code === 32 || (code >= 9 && code <= 13) || code === 0x3000
     if (!space && !inWord) words++
     inWord = !space
   }
-  return words + wide / 2
+  return looked === 0 ? 0 : (words + wide / 2) * (text.length / looked)
 }
 
 export function typeOf(counts: ColumnCounts): ColumnType {

@@ -3,6 +3,7 @@ import { Duck, markedText, unmarked } from '../table/duck.js'
 import { MemoryTable, type TableFacts } from '../table/memory.js'
 import { type StoredColumn, StoredTable } from '../table/stored.js'
 import { type Cell, REJECTS_KEPT, type RejectedRow, type Table } from '../table/table.js'
+import { readTyped, writeTyped } from '../table/typed.js'
 import { tooManyColumns } from './csv.js'
 import { emptyFile } from './head.js'
 
@@ -148,14 +149,4 @@ export class Gatherer {
       columns: this.names,
     })
   }
-}
-
-/** A cell as text with its kind in front, so that it can be stored in a text column. */
-function writeTyped(cell: Cell): string | null {
-  if (cell === null) return null
-  return typeof cell === 'string' ? `s${cell}` : JSON.stringify(cell)
-}
-
-function readTyped(stored: string): Cell {
-  return stored.startsWith('s') ? stored.slice(1) : (JSON.parse(stored) as Cell)
 }

@@ -130,7 +130,7 @@ export async function writeWhole(path: string, fill: (temporary: string) => Prom
 }
 
 /** Flushes a file or a folder's entries to the disk; folders cannot be flushed on Windows. */
-async function flush(path: string): Promise<void> {
+export async function flush(path: string): Promise<void> {
   const handle = await open(path, process.platform === 'win32' ? 'r+' : 'r').catch((error: { code?: string }) => {
     if (process.platform === 'win32' && (error.code === 'EISDIR' || error.code === 'EPERM')) return undefined
     throw error
