@@ -1,0 +1,216 @@
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { Readable } from 'node:stream'
+import { inferType, nearestName, openTable, type Row, type Table } from '@volant/data'
+import { refuse } from '../errors.js'
+import type { Events } from '../events.js'
+import type { Project } from '../needs/index.js'
+import { cutPage, numberAfter, type Page, type Paging } from '../schema.js'
+import { newId, type Store } from '../store/index.js'
+import { inputsKey } from './equal.js'
+import { receiveFile } from './receive.js'
+import { type DataRow, type Rejected, VersionRows, withOrigin, writeRows } from './rows.js'
+import type { Dataset, NewRows, Provenance, Upload } from './schema.js'
+import { type DatasetRecord, findDataset, insertDataset, listDatasets, newestDataset } from './store.js'
+
+/** Keys of the frozen test set's rows over the inputs; null while there is no test set or no spec. */
+export type TestKeys = (project: Project) => Promise<{ inputs: string[]; keys: ReadonlySet<string> } | null>
+
+/** Rows for a new dataset version, and what is said about them. */
+interface NewVersion {
+  origin: Dataset['origin']
+  parent: DatasetRecord | undefined
+  name: string | null
+  rows: AsyncIterable<DataRow>
+  rejected: Rejected
+  notes: readonly string[]
+  id?: string
+}
+
+/** Rows looked at to tell the types of columns. */
+const TYPED_ROWS = 2000
+
+/** Dataset versions: collected rows with their source, time, subject and consent. */
+export class Datasets {
+  readonly #store: Store
+  readonly #events: Events
+  readonly #testKeys: TestKeys
+
+  constructor(store: Store, events: Events, testKeys: TestKeys) {
+    this.#store = store
+    this.#events = events
+    this.#testKeys = testKeys
+  }
+
+  /** Takes a file and makes a dataset version of it; nothing is seen of it before it is complete. */
+  async upload(project: Project, source: Readable, { name = 'upload.csv', mode, ...provenance }: Upload): Promise<Dataset> {
+    return this.#working(async (folder) => {
+      const table = await openTable(await receiveFile(source, folder, name))
+      try {
+        return await this.#addTable(project, table, { origin: 'upload', name, mode, provenance })
+      } finally {
+        await table.close()
+      }
+    })
+  }
+
+  async addRows(project: Project, { rows, mode, ...provenance }: NewRows): Promise<Dataset> {
+    const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+    const source = { columns: columns.map((name) => ({ name })), rows: () => rows, rejected: [], rejectedCount: 0, notes: [] }
+    return this.#addTable(project, source, { origin: 'rows', name: null, mode, provenance })
+  }
+
+  /** Makes a version of rows that another stage puts together. With an `id` it is made once: a repeat finds it. */
+  async add(project: Project, version: { id: string; origin: 'feedback'; parent: string; rows: AsyncIterable<DataRow>; notes: string[] }): Promise<Dataset> {
+    const made = await findDataset(this.#store.db, project.id, version.id)
+    if (made) return view(made, project)
+    const parent = await this.#find(project.id, version.parent)
+    return this.#write(project, { ...version, parent, name: null, rejected: { count: 0, first: [] } })
+  }
+
+  /** `latest` is an id too. Throws `unknown-dataset`, `no-data`. */
+  async get(project: Project, id: string): Promise<Dataset> {
+    return view(await this.#find(project.id, id), project)
+  }
+
+  async list(project: Project, { limit, after }: Paging): Promise<Page<Dataset>> {
+    const records = await listDatasets(this.#store.db, project.id, limit + 1, numberAfter(after))
+    const page = cutPage(records, limit, (record) => String(record.number))
+    return { ...page, items: page.items.map((record) => view(record, project)) }
+  }
+
+  /** The newest version made of collected rows alone, without feedback; undefined before the first. */
+  async collected(project: Project): Promise<Dataset | undefined> {
+    const record = await newestDataset(this.#store.db, project.id, ['upload', 'rows'])
+    return record && view(record, project)
+  }
+
+  /** Opens a version's rows; close them after use. */
+  async open(project: Project, id: string): Promise<VersionRows> {
+    return VersionRows.open(await this.folder(project, id))
+  }
+
+  /** The folder that a version's rows are read from. */
+  async folder(project: Project, id: string): Promise<string> {
+    const { tree } = await this.#find(project.id, id)
+    return this.#store.artifacts.checkOut(tree)
+  }
+
+  async #find(project: string, id: string): Promise<DatasetRecord> {
+    const db = this.#store.db
+    const record = id === 'latest' ? await newestDataset(db, project) : await findDataset(db, project, id)
+    if (record) return record
+    if (id === 'latest') throw refuse('no-data', `The project "${project}" has no data yet; upload a file to /datasets first.`)
+    throw refuse('unknown-dataset', `The project "${project}" has no dataset version "${id}".`, { dataset: id })
+  }
+
+  async #addTable(
+    project: Project,
+    table: Pick<Table, 'columns' | 'rejected' | 'rejectedCount' | 'notes'> & { rows(): AsyncIterable<Row> | Iterable<Row> },
+    { origin, name, mode, provenance }: { origin: 'upload' | 'rows'; name: string | null; mode: Upload['mode']; provenance: Provenance },
+  ): Promise<Dataset> {
+    const columns = table.columns.map((column) => column.name)
+    checkColumns(columns, project, provenance)
+    const parent = mode === 'append' ? await newestDataset(this.#store.db, project.id, ['upload', 'rows']) : undefined
+    const rejected = { count: table.rejectedCount, first: [...table.rejected] }
+    const keep = new Set(Object.keys(fieldsOf(project, 'inputs')))
+    const read = withOrigin(table.rows(), provenance, { source: name ?? 'api', keep, rejected })
+    return this.#write(project, {
+      origin,
+      parent,
+      name,
+      rows: read,
+      rejected,
+      notes: table.notes,
+    })
+  }
+
+  async #write(project: Project, version: NewVersion): Promise<Dataset> {
+    return this.#working(async (folder) => {
+      const to = path.join(folder, 'version')
+      await mkdir(to)
+      const test = await this.#testKeys(project)
+      let [added, keptOut] = [0, 0]
+      const all = async function* (parent: VersionRows | null): AsyncGenerator<DataRow> {
+        if (parent) for await (const row of parent.read()) yield counted(row)
+        for await (const row of version.rows) {
+          added++
+          yield counted(row)
+        }
+      }
+      const counted = (row: DataRow): DataRow => {
+        if (test?.keys.has(inputsKey(row.values, test.inputs))) keptOut++
+        return row
+      }
+      const parent = version.parent && version.origin !== 'feedback' ? await this.open(project, version.parent.id) : null
+      const written = await writeRows(to, all(parent))
+      await parent?.close()
+      if (added === 0) throw refuse('too-few-rows', 'There is no row to keep; see "rejected" for those that could not be read.', { rejected: version.rejected })
+      const columns = await typesOf(to, written.filled)
+      const { hash } = await this.#store.artifacts.putTree(to)
+      const record = await insertDataset(this.#store.db, {
+        id: version.id ?? newId(),
+        project: project.id,
+        sha256: hash,
+        parent: version.parent?.id ?? null,
+        origin: version.origin,
+        name: version.name,
+        rows: written.rows,
+        added,
+        columns,
+        filled: Object.fromEntries(written.filled),
+        rejected: version.rejected,
+        kept_out: keptOut,
+        notes: [...version.notes],
+        tree: hash,
+        created_at: new Date(),
+      })
+      this.#events.emit(project.id, { kind: 'dataset', id: record.id, count: record.rows })
+      return view(record, project)
+    })
+  }
+
+  async #working<T>(work: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await this.#store.scratch('collect')
+    try {
+      return await work(folder)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+/** The columns that origin is read from must be there, and so must the inputs of the spec. Labels may be missing. */
+export function checkColumns(columns: string[], project: Project, provenance: Provenance): void {
+  const { timeColumn, subjectColumn, sourceColumn, consentColumn } = provenance
+  const wanted = [timeColumn, subjectColumn, sourceColumn, consentColumn].filter((name) => name !== undefined)
+  for (const name of [...wanted, ...Object.keys(fieldsOf(project, 'inputs'))]) {
+    if (columns.includes(name)) continue
+    const nearest = nearestName(name, columns)
+    const hint = nearest ? `Did you mean "${nearest}"?` : `The columns are: ${columns.slice(0, 20).map((one) => `"${one}"`).join(', ')}.`
+    throw refuse('missing-column', `There is no column "${name}" in the data. ${hint}`, { column: name, nearest })
+  }
+}
+
+/** Fields as the project's spec names them; none without a spec. */
+export function fieldsOf(project: Project, side: 'inputs' | 'outputs'): Record<string, unknown> {
+  return (project.spec?.[side] ?? {}) as Record<string, unknown>
+}
+
+async function typesOf(folder: string, filled: Map<string, number>): Promise<Dataset['columns']> {
+  const version = await VersionRows.open(folder)
+  const cells = new Map([...filled.keys()].map((name) => [name, [] as Row[string][]]))
+  for await (const { values } of version.read({ limit: TYPED_ROWS })) for (const [name, list] of cells) list.push(values[name] ?? null)
+  await version.close()
+  return [...cells].map(([name, list]) => ({ name, type: inferType(list) }))
+}
+
+function view({ filled, tree: _, kept_out, created_at, project: __, ...record }: DatasetRecord, project: Project): Dataset {
+  const outputs = Object.keys(fieldsOf(project, 'outputs'))
+  return {
+    ...record,
+    labelled: Object.fromEntries(outputs.map((name) => [name, filled[name] ?? 0])),
+    keptOut: kept_out,
+    createdAt: created_at.toISOString(),
+  }
+}

@@ -1,0 +1,7 @@
+export { KnownClasses } from './classes.js'
+export { FeedbackBook } from './feedback.js'
+export { Iterations } from './iterations.js'
+export { Questioner } from './questions.js'
+export { improveRoutes } from './routes.js'
+export { feedbackKind, improveMigrations } from './store.js'
+export { Summaries } from './summary.js'

@@ -1,0 +1,80 @@
+import { parseSpec } from '@volant/fields'
+import type { Kysely } from 'kysely'
+import { refuse } from '../errors.js'
+import { cutPage, type Page, type Paging } from '../schema.js'
+import type { Store, Tables } from '../store/index.js'
+import type { NewProject, Project, ProjectChange } from './schema.js'
+import { deleteProject, findProject, insertProject, listProjects, updateProject } from './store.js'
+
+/** The projects: one need each, with its data, models and channels. */
+export class Projects {
+  readonly #store: Store
+  readonly #removals: ((trx: Kysely<Tables>, project: string) => Promise<void>)[] = []
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async create(wanted: NewProject): Promise<Project> {
+    if (wanted.spec) parseSpec(wanted.spec)
+    const now = new Date().toISOString()
+    const project: Project = {
+      id: wanted.id ?? slugOf(wanted.name),
+      name: wanted.name,
+      need: wanted.need ?? null,
+      spec: wanted.spec ?? null,
+      classes: wanted.classes ?? null,
+      createdAt: now,
+      updatedAt: now,
+    }
+    if (!(await insertProject(this.#store.db, project)))
+      throw refuse('project-exists', `A project with the id "${project.id}" exists already; choose another id.`)
+    return project
+  }
+
+  /** Throws `unknown-project`. */
+  async get(id: string): Promise<Project> {
+    const project = await findProject(this.#store.db, id)
+    if (!project) throw refuse('unknown-project', `There is no project "${id}".`, { project: id })
+    return project
+  }
+
+  async list({ limit, after }: Paging): Promise<Page<Project>> {
+    return cutPage(await listProjects(this.#store.db, limit + 1, after), limit, (project) => project.id)
+  }
+
+  async change(id: string, change: ProjectChange): Promise<Project> {
+    if (change.spec) parseSpec(change.spec)
+    const project = { ...(await this.get(id)), ...change, updatedAt: new Date().toISOString() }
+    await updateProject(this.#store.db, project)
+    return project
+  }
+
+  /** A stage says how it removes what it holds of a project; tables that refer to the project's row empty themselves. */
+  onRemove(removal: (trx: Kysely<Tables>, project: string) => Promise<void>): void {
+    this.#removals.push(removal)
+  }
+
+  /** Removes the project and all that the stages hold of it. */
+  async remove(id: string): Promise<void> {
+    await this.get(id)
+    await this.#store.db.transaction().execute(async (trx) => {
+      for (const removal of this.#removals) await removal(trx, id)
+      await deleteProject(trx, id)
+    })
+  }
+}
+
+/** "Help desk (EU)" -> "help-desk-eu". */
+function slugOf(name: string): string {
+  const slug = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63)
+    .replace(/-+$/, '')
+  if (slug === '')
+    throw refuse('bad-id', `No id can be made of the name "${name}"; send an "id" of small letters, digits and "-".`)
+  return slug
+}

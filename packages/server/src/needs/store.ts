@@ -1,0 +1,84 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import { json, type Migration, type Tables } from '../store/index.js'
+import type { Need, Project } from './schema.js'
+
+interface ProjectTable {
+  id: string
+  name: string
+  need: Need | null
+  spec: Record<string, unknown> | null
+  classes: Record<string, string[]> | null
+  created_at: Date
+  updated_at: Date
+}
+
+declare module '../store/tables.js' {
+  interface Tables {
+    projects: ProjectTable
+  }
+}
+
+export const needsMigrations: Migration[] = [
+  {
+    name: '0100-projects',
+    up: async (db) => {
+      await sql`create table projects (
+        id text primary key, name text not null, need jsonb, spec jsonb, classes jsonb,
+        created_at timestamptz not null, updated_at timestamptz not null)`.execute(db)
+    },
+  },
+]
+
+/** Adds a project; false when its id is taken. */
+export async function insertProject(db: Kysely<Tables>, project: Project): Promise<boolean> {
+  const { id, name, need, spec, classes } = project
+  const result = await db
+    .insertInto('projects')
+    .values({
+      id,
+      name,
+      need: json(need),
+      spec: json(spec),
+      classes: json(classes),
+      created_at: new Date(project.createdAt),
+      updated_at: new Date(project.updatedAt),
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .executeTakeFirst()
+  return result.numInsertedOrUpdatedRows === 1n
+}
+
+export async function updateProject(db: Kysely<Tables>, project: Project): Promise<void> {
+  const { id, name, need, spec, classes } = project
+  await db
+    .updateTable('projects')
+    .set({ name, need: json(need), spec: json(spec), classes: json(classes), updated_at: new Date(project.updatedAt) })
+    .where('id', '=', id)
+    .execute()
+}
+
+export async function findProject(db: Kysely<Tables>, id: string): Promise<Project | undefined> {
+  const row = await db.selectFrom('projects').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && view(row)
+}
+
+/** Projects in the order of their ids, after `after`. */
+export async function listProjects(db: Kysely<Tables>, limit: number, after?: string): Promise<Project[]> {
+  let query = db.selectFrom('projects').selectAll().orderBy('id').limit(limit)
+  if (after !== undefined) query = query.where('id', '>', after)
+  return (await query.execute()).map(view)
+}
+
+export async function deleteProject(db: Kysely<Tables>, id: string): Promise<void> {
+  await db.deleteFrom('projects').where('id', '=', id).execute()
+}
+
+const view = (row: Selectable<ProjectTable>): Project => ({
+  id: row.id,
+  name: row.name,
+  need: row.need,
+  spec: row.spec,
+  classes: row.classes,
+  createdAt: row.created_at.toISOString(),
+  updatedAt: row.updated_at.toISOString(),
+})

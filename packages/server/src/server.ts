@@ -1,0 +1,115 @@
+import { VolantError } from '@volant/data'
+import pino, { type Logger } from 'pino'
+import { Access, accessMigrations } from './access/index.js'
+import { accessRoutes } from './access-routes.js'
+import type { App } from './api.js'
+import { makeApp } from './app.js'
+import { Channels, channelKinds, channelsMigrations } from './channels/index.js'
+import { Jobs, jobsMigrations } from './jobs/index.js'
+import { loopKinds, loopMigrations, makeLoop } from './loop.js'
+import { Metrics } from './metrics.js'
+import { describeApi } from './openapi.js'
+import { eventRoutes, operationsRoutes } from './operations.js'
+import { servePage } from './page.js'
+import { Journal, journalMigrations, openStore } from './store/index.js'
+
+export interface ServerOptions {
+  /** 0 takes any free port. Default 4600. */
+  port?: number
+  /** Default 127.0.0.1: this machine alone, where its owner needs no key. */
+  host?: string
+  /** Made when it is not there; one server at a time may use it. */
+  dataFolder: string
+  /** Files for `/`, with an index.html. */
+  staticFolder?: string
+  /** A PostgreSQL server in place of the database in the data folder. */
+  databaseUrl?: string
+  /** `always`: a key is needed on this machine too. */
+  keys?: 'local' | 'always'
+  /** pino's logger; default logs of level VOLANT_LOG (or warn) to stderr; false: none. */
+  logger?: Logger | false
+}
+
+export interface RunningServer {
+  url: string
+  port: number
+  /** The owner's key, on the start that made it; else null. */
+  ownerKey: string | null
+  /** Answers what was asked, ends jobs so that they come back, closes the store. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts the loop as a service: one process with its database, jobs, models and HTTP app.
+ * @throws VolantError port-in-use, bad-host, data-folder-in-use, bad-data-folder, newer-data-folder, bad-static-folder …
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { port = 4600, host = '127.0.0.1', dataFolder, databaseUrl, staticFolder, keys } = options
+  const log = options.logger === false ? pino({ level: 'silent' }) : (options.logger ?? pino({ level: process.env['VOLANT_LOG'] ?? 'warn' }, pino.destination(2)))
+  const opened: (() => Promise<void> | void)[] = []
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close()
+  }
+  try {
+    const migrations = [...journalMigrations, ...jobsMigrations, ...accessMigrations, ...channelsMigrations, ...loopMigrations]
+    let broken = false
+    const onFatal = (error: Error): void => {
+      broken = true
+      log.fatal({ err: error }, 'the database has stopped; restart the server')
+    }
+    const store = await openStore({ dataFolder, databaseUrl, migrations, log, onFatal })
+    opened.push(() => store.close())
+    const journal = await Journal.open({ store, kinds: { ...channelKinds, ...loopKinds }, log })
+    opened.push(() => journal.close())
+    const channels = await Channels.open({ store, log })
+    opened.push(() => channels.close())
+    const access = await Access.start({ store, boundHost: host, keys, log })
+    opened.push(() => access.close())
+    const jobs = await Jobs.start({ store, log })
+    opened.push(() => jobs.stop())
+    const metrics = new Metrics()
+    metrics.gauge('volant_journal_waiting', 'Records that wait for the database.', () => journal.stats().waiting)
+    const loop = makeLoop({ store, journal, channels, jobs, metrics, log })
+    opened.push(() => loop.close())
+    let ready = false
+    const app = makeApp({ access, metrics, log })
+    await describeApi(app)
+    operationsRoutes(app, { metrics, ready: () => ready && !broken })
+    let streams: { close(): void } | undefined
+    await app.register(
+      async (api: App) => {
+        loop.routes(api)
+        accessRoutes(api, { access, channels })
+        streams = eventRoutes(api, loop)
+      },
+      { prefix: '/api/v1' },
+    )
+    if (staticFolder) await servePage(app, staticFolder)
+    await listen(app, port, host)
+    opened.push(async () => {
+      ready = false
+      streams?.close()
+      await app.close()
+    })
+    await loop.start()
+    ready = true
+    const address = app.server.address() as { port: number }
+    const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+    return { url: `http://${shown}:${address.port}`, port: address.port, ownerKey: access.ownerKey, close: closeAll }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function listen(app: App, port: number, host: string): Promise<void> {
+  try {
+    await app.listen({ port, host })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw new VolantError('port-in-use', `Port ${port} on ${host} is in use; choose another with --port, or stop the program that uses it.`, { port, host })
+    if (code === 'EACCES') throw new VolantError('port-forbidden', `Port ${port} may not be used by this user; choose one above 1023 with --port.`, { port, host })
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new VolantError('bad-host', `"${host}" is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all.`, { host })
+    throw error
+  }
+}
