@@ -16,7 +16,7 @@ export function closingScreen(
   const labelWidth = Math.max(...facts.map(([name]) => displayWidth(name)))
   return [
     rule,
-    words.screenTitle(sizes.later, seconds),
+    ...words.screenTitle(sizes.later, seconds),
     '',
     ...chart(story.points, words, width),
     '',

@@ -46,8 +46,10 @@ const en = {
   trainRandom: (draw: number, of: number) => `as many labels, chosen at random (draw ${draw} of ${of})`,
   trainNoSender: 'the same labels, without the sender',
   receiveLater: (mails: number) => `the ${whole(mails)} later mails arrive`,
-  screenTitle: (rows: number, seconds: number) =>
-    `  Accuracy by iteration: mails put in the right queue, of ${rows} later ones (frozen); ├─┤ 95 % interval; ${Math.round(seconds)} s in all`,
+  screenTitle: (rows: number, seconds: number) => [
+    `  The help desk after ${sizes.iterations} iterations (${Math.round(seconds)} s)`,
+    `  Accuracy: mails put in the right queue, of ${rows} later ones (frozen); ├─┤ is the 95 % interval`,
+  ],
   pointName: (iteration: number) => (iteration === 0 ? 'cold' : `iteration ${iteration}`),
   labels: (labels: number) => `${labels} labels`,
   facts: ({ points: curve, random, withoutSender, spoiled, coverage, spam }: Story, f: Facts): [string, string][] => [
@@ -132,8 +134,10 @@ const zh: Words = {
   trainRandom: (draw, of) => `同样多的标签，随机选取（第 ${draw} 次，共 ${of} 次）`,
   trainNoSender: '同样的标签，不用发件人',
   receiveLater: (mails) => `${whole(mails)} 封后来的邮件到来`,
-  screenTitle: (rows, seconds) =>
-    `  各次迭代的准确率：${rows} 封后来的邮件（冻结）中分到正确队列的比例；├─┤ 为 95 % 区间；共用 ${Math.round(seconds)} 秒`,
+  screenTitle: (rows, seconds) => [
+    `  ${sizes.iterations} 次迭代之后的服务台（${Math.round(seconds)} 秒）`,
+    `  准确率：${rows} 封后来的邮件（冻结）中分到正确队列的比例；├─┤ 为 95 % 区间`,
+  ],
   pointName: (iteration) => (iteration === 0 ? '冷启动' : `第 ${iteration} 次迭代`),
   labels: (labels) => `${labels} 个标签`,
   facts: ({ points: curve, random, withoutSender, spoiled, coverage, spam }, f) => [
