@@ -28,7 +28,7 @@ export type Found = Readonly<Record<string, number | string>>
 
 export interface CandidateProgress {
   /** 0 … 1 of this training. */
-  readonly fraction: number
+  readonly fraction?: number
   /** A point of the validation curve. */
   readonly point?: { epoch: number; output: string; metric: string; value: number; loss?: number }
 }

@@ -5,6 +5,7 @@ import type { Dataset } from '../train/dataset.js'
 import { type FittedOutput, targetsOf } from '../train/outputs.js'
 import type { Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
 import { besideEachOther } from './columns.js'
+import { pathPart } from './layers.js'
 import { linearSettings } from './recipes.js'
 
 /** Every input's sparse columns side by side and one linear model an output (squared hinge, softmax or ridge). */
@@ -84,8 +85,8 @@ function trainedLinear(
   }
 }
 
-const weightPath = (output: string, input: string) => `linear.${output}.${input}.weight`
-const biasPath = (output: string) => `linear.${output}.bias`
+const weightPath = (output: string, input: string) => `linear.${pathPart(output)}.${pathPart(input)}.weight`
+const biasPath = (output: string) => `linear.${pathPart(output)}.bias`
 
 /** The weights of a model cut by input, as the graph names them. */
 function parametersOf(

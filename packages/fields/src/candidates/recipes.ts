@@ -1,4 +1,6 @@
+import type { LayerSettings } from '../encoders/encoder.js'
 import type { Spec } from '../spec/schema.js'
+import type { CombinerSettings } from './layers.js'
 
 /** Settings of the linear model that suit the inputs and the number of rows. */
 export function linearSettings(spec: Spec, rows: number): { C: number; loss: 'hinge' | 'softmax' } {
@@ -6,3 +8,71 @@ export function linearSettings(spec: Spec, rows: number): { C: number; loss: 'hi
   if (!hasText) return { C: 1, loss: 'softmax' }
   return { C: rows > 20_000 ? 0.3 : 0.5, loss: 'hinge' }
 }
+
+/** How a network is made and trained. */
+export interface NetworkRecipe {
+  /** Sizes of the text encoder's layers. */
+  readonly layer: LayerSettings
+  readonly combiner: CombinerSettings
+  readonly epochs: number
+  readonly batchSize: number
+  readonly learningRate: number
+  readonly weightDecay: number
+  /** Share of the steps in which the rate rises. */
+  readonly warmUp: number
+  /** Label smoothing of classes. */
+  readonly smoothing: number
+  /** Largest global norm of the gradients. */
+  readonly clip: number
+}
+
+/** One row a network. */
+export const networkRecipes = {
+  bag: {
+    layer: { width: 100 },
+    combiner: { hidden: [], dropout: 0.3 },
+    epochs: 20,
+    batchSize: 64,
+    learningRate: 0.01,
+    weightDecay: 0,
+    warmUp: 0.05,
+    smoothing: 0.05,
+    clip: 5,
+  },
+  cnn: {
+    layer: { embedding: 128, filters: 128, kernels: [1, 2, 3], embeddingDropout: 0.3 },
+    combiner: { hidden: [], dropout: 0.5 },
+    epochs: 20,
+    batchSize: 64,
+    learningRate: 0.002,
+    weightDecay: 0.01,
+    warmUp: 0.05,
+    smoothing: 0.1,
+    clip: 5,
+  },
+  transformer: {
+    layer: { width: 128, heads: 4, layers: 2, dropout: 0.2 },
+    combiner: { hidden: [], dropout: 0.3 },
+    epochs: 20,
+    batchSize: 64,
+    learningRate: 0.001,
+    weightDecay: 0.01,
+    warmUp: 0.1,
+    smoothing: 0.1,
+    clip: 1,
+  },
+  /** Inputs without text. */
+  table: {
+    layer: {},
+    combiner: { hidden: [256, 256], dropout: 0.1 },
+    epochs: 40,
+    batchSize: 256,
+    learningRate: 0.002,
+    weightDecay: 0.01,
+    warmUp: 0.05,
+    smoothing: 0,
+    clip: 1,
+  },
+} satisfies Record<string, NetworkRecipe>
+
+export type NetworkName = keyof typeof networkRecipes

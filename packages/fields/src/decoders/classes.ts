@@ -28,9 +28,10 @@ export const classesDecoder = (primary: MetricName): Decoder<ClassesState> => ({
   },
   rawOfLinearGraph: (scores, state) => (width(state) > 2 ? scores : concat([mul(scores, 0), scores], 1)),
 
-  targetTensor: (targets) => ({ dtype: 'int64', dims: [targets.length], data: BigInt64Array.from(targets, BigInt) }),
-  targetInput: (builder, name) => builder.input(name, 'int64', ['batch']),
-  loss: (raw, target) => crossEntropy(raw, target),
+  targetType: 'int64',
+  targetData: (targets) => BigInt64Array.from(targets, BigInt),
+  loss: (raw, target, smoothing) => crossEntropy(raw, target, { smoothing }),
+  badness: (metrics) => 1 - (metrics[primary] ?? 0) + 0.1 * (metrics.logLoss ?? 0),
 
   calibrate: (raw, targets, state) => ({ temperature: fitTemperature(raw, targets, width(state)) }),
   answers: (raw, { temperature }, state) => softmaxAt(raw, width(state), temperature),

@@ -1,6 +1,6 @@
-import type { GraphBuilder, Tensor, Value } from '@volant/graph'
+import type { Tensor, Value } from '@volant/graph'
 import type { CsrMatrix, LinearModel } from '@volant/nn'
-import type { Blend, Outcomes } from '../metrics/index.js'
+import type { Blend, MetricValues, Outcomes } from '../metrics/index.js'
 
 /**
  * How an output is learnt and read back. A candidate gives raw scores [rows, width]; calibrated they are *answers*
@@ -16,11 +16,13 @@ export interface Decoder<S> {
   rawOfLinearGraph(scores: Value, state: S): Value
 
   // networks
-  targetTensor(targets: Float64Array, state: S): Tensor
-  /** An input of the training graph: [batch]. */
-  targetInput(builder: GraphBuilder, name: string): Value
-  /** Mean loss over the rows that have a label. */
-  loss(raw: Value, target: Value, state: S): Value
+  readonly targetType: 'int64' | 'float32'
+  /** What the loss takes for targets, of `targetType`, one a row. */
+  targetData(targets: Float64Array, state: S): BigInt64Array | Float32Array
+  /** Mean loss over the rows that have a label; `smoothing` of class labels, 0 … 1. */
+  loss(raw: Value, target: Value, smoothing: number): Value
+  /** How far from right, for the validation curve of a network: lower is better, 0 is best. */
+  badness(metrics: MetricValues, state: S): number
 
   // answers
   calibrate(raw: Float32Array, targets: Float64Array, state: S): Calibration

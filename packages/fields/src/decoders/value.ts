@@ -1,19 +1,5 @@
-import {
-  abs,
-  add,
-  cast,
-  clip,
-  div,
-  isNaN as isMissing,
-  maximum,
-  mul,
-  reduceSum,
-  reshape,
-  squeeze,
-  sub,
-  where,
-} from '@volant/graph'
-import { trainRidge } from '@volant/nn'
+import { add, cast, isNaN as isMissing, mul, squeeze, sub } from '@volant/graph'
+import { huber, trainRidge } from '@volant/nn'
 import type { OutputState } from '../field.js'
 import type { MetricName } from '../metrics/index.js'
 import { blendNumbers, numberOutcomes } from '../metrics/index.js'
@@ -36,22 +22,13 @@ export const valueDecoder = (primary: MetricName): Decoder<ScaleState> => ({
   rawOfLinear: (scores) => scores,
   rawOfLinearGraph: (scores) => scores,
 
-  targetTensor: (targets, { mean, deviation }) => ({
-    dtype: 'float32',
-    dims: [targets.length],
-    data: Float32Array.from(targets, (target) => (target - mean) / deviation),
-  }),
-  targetInput: (builder, name) => builder.input(name, 'float32', ['batch']),
+  targetType: 'float32',
+  targetData: (targets, { mean, deviation }) => Float32Array.from(targets, (target) => (target - mean) / deviation),
   loss(raw, target) {
-    const missing = isMissing(target)
-    const known = sub(1, cast(missing, 'float32'))
-    const wanted = where(missing, target.builder.constant(0), target)
-    const error = abs(mul(sub(reshape(raw, ['batch']), wanted), known))
-    // Huber (1964): e^2 up to 3, 3 (2e - 3) beyond.
-    const near = clip(error, 0, huberBound)
-    const loss = mul(near, sub(mul(error, 2), near))
-    return div(reduceSum(loss, [0]), maximum(reduceSum(known, [0]), 1))
+    const mask = sub(1, cast(isMissing(target), 'float32'))
+    return huber(squeeze(raw, [1]), target, { mask, delta: huberBound })
   },
+  badness: (metrics, { deviation }) => (metrics[primary] ?? Number.POSITIVE_INFINITY) / deviation,
 
   calibrate: () => ({}),
   answers: (raw, _calibration, { mean, deviation }) => Float64Array.from(raw, (x) => mean + deviation * x),

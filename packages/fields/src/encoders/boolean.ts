@@ -1,6 +1,7 @@
 import { cast, concat, isNaN as isMissing, matMul, mul, sub, unsqueeze, type Value, where } from '@volant/graph'
-import type { CsrMatrix } from '@volant/nn'
-import type { Encoder, Streams } from './encoder.js'
+import type { Context, CsrMatrix } from '@volant/nn'
+import { floatColumn } from './columns.js'
+import { type Encoder, FeatureLayer, type Streams } from './encoder.js'
 
 /** Nothing is learnt: a boolean is true, false or missing. */
 export type BooleanState = Record<string, never>
@@ -13,13 +14,7 @@ export const flags: Encoder<boolean, BooleanState> = {
   fit: () => ({}),
   streams: () => [{ suffix: '', dtype: 'float32', dims: [], meaning: '1 true, 0 false, NaN missing' }],
 
-  encode: (values) => ({
-    '': {
-      dtype: 'float32',
-      dims: [values.length],
-      data: Float32Array.from(values, (x) => (x === null ? Number.NaN : Number(x))),
-    },
-  }),
+  encode: (values) => floatColumn(Float32Array.from(values, (x) => (x === null ? Number.NaN : Number(x)))),
 
   wide: {
     width: () => columns,
@@ -33,7 +28,7 @@ export const flags: Encoder<boolean, BooleanState> = {
     scores: (streams, weight) => matMul(encoded(streams), weight),
   },
 
-  features: { parameters: () => [], forward: encoded, width: () => columns },
+  features: { layer: () => new FlagsLayer() },
 }
 
 /** [batch, 3]. */
@@ -44,4 +39,13 @@ function encoded(streams: Streams): Value {
   const flag = cast(missing, 'float32')
   const known = sub(1, flag)
   return concat([mul(present, known), mul(sub(1, present), known), flag], 1)
+}
+
+/** No parameters: the three columns themselves. */
+class FlagsLayer extends FeatureLayer {
+  readonly width = columns
+
+  protected forward(_context: Context, streams: Streams): Value {
+    return encoded(streams)
+  }
 }

@@ -1,6 +1,7 @@
-import { gather } from '@volant/graph'
-import type { CsrMatrix } from '@volant/nn'
-import type { Encoder } from './encoder.js'
+import { gather, type Value } from '@volant/graph'
+import { type Context, type CsrMatrix, Embedding, normal } from '@volant/nn'
+import { idColumn } from './columns.js'
+import { type Encoder, FeatureLayer, type Streams } from './encoder.js'
 
 export interface CategoryState {
   /** Values by id, from 1 on; id 0 is an unknown or missing value. */
@@ -22,9 +23,7 @@ export const lookup: Encoder<string, CategoryState> = {
 
   streams: () => [{ suffix: '', dtype: 'int64', dims: [], meaning: 'id of the value, 0 = unknown or missing' }],
 
-  encode: (values, state) => ({
-    '': { dtype: 'int64', dims: [values.length], data: BigInt64Array.from(ids(values, state), BigInt) },
-  }),
+  encode: (values, state) => idColumn(Int32Array.from(ids(values, state))),
 
   wide: {
     width,
@@ -38,17 +37,7 @@ export const lookup: Encoder<string, CategoryState> = {
     scores: (streams, weight) => gather(weight, streams['']!, 0),
   },
 
-  features: {
-    parameters: (state) => [
-      {
-        name: 'table',
-        shape: [width(state), embeddingWidth(state)],
-        initial: { normal: 1 / Math.sqrt(embeddingWidth(state)) },
-      },
-    ],
-    forward: (streams, context) => gather(context.parameter('table'), streams['']!, 0),
-    width: embeddingWidth,
-  },
+  features: { layer: (state) => new LookupLayer(width(state), embeddingWidth(state)) },
 }
 
 function width(state: CategoryState): number {
@@ -68,4 +57,21 @@ function ids(values: readonly (string | null)[], state: CategoryState): number[]
     idsOf.set(state, known)
   }
   return values.map((value) => (value === null ? 0 : (known.get(value) ?? 0)))
+}
+
+/** An embedding of the value, learnt with the network. */
+class LookupLayer extends FeatureLayer {
+  readonly embedding: Embedding
+
+  constructor(
+    values: number,
+    readonly width: number,
+  ) {
+    super()
+    this.embedding = new Embedding(values, width, { initialiser: normal(1 / Math.sqrt(width)) })
+  }
+
+  protected forward(context: Context, streams: Streams): Value {
+    return this.embedding.apply(context, streams['']!)
+  }
 }

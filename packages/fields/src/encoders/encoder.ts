@@ -1,5 +1,5 @@
-import type { GraphBuilder, Tensor, Value } from '@volant/graph'
-import type { CsrMatrix } from '@volant/nn'
+import type { Tensor, Value } from '@volant/graph'
+import { type CsrMatrix, Module } from '@volant/nn'
 
 /**
  * One way to turn the cells of an input into numbers. `encode` makes the tensors that the model file takes, the same in
@@ -12,10 +12,19 @@ export interface Encoder<V = unknown, S = unknown> {
   fit(values: readonly (V | null)[], settings: Readonly<Record<string, unknown>>): S
   /** The tensors of the model file this encoder reads, named `<field><suffix>`. */
   streams(state: S): readonly Stream[]
-  /** Tensors by suffix, for the rows given. */
-  encode(values: readonly (V | null)[], state: S): Record<string, Tensor>
+  /** The encoded cells, the same in training and serving. */
+  encode(values: readonly (V | null)[], state: S): EncodedColumn
   readonly wide?: Wide<V, S>
   readonly features?: Features<S>
+}
+
+/** A column turned into numbers: tensors by suffix for any of its rows. */
+export interface EncodedColumn {
+  readonly rows: number
+  /** Entries of a row, where rows differ: batches then hold rows of like length. */
+  readonly length?: (row: number) => number
+  /** Fresh tensors for the given rows, all by default. */
+  tensors(rows?: Int32Array): Record<string, Tensor>
 }
 
 export interface Stream {
@@ -36,31 +45,17 @@ export interface Wide<V = unknown, S = unknown> {
   scores(streams: Streams, weight: Value, state: S): Value
 }
 
-/** Dense features for a network: parameters are made on the builder under `scope`. */
+/** Dense features for a network. */
 export interface Features<S = unknown> {
-  /** Names, shapes and first values of the parameters. */
-  parameters(state: S, size: NetworkSize): readonly ParameterSpec[]
-  /** [batch, width]. */
-  forward(streams: Streams, context: NetworkContext, state: S, size: NetworkSize): Value
-  width(state: S, size: NetworkSize): number
+  layer(state: S, settings: LayerSettings): FeatureLayer
+}
+
+/** Sizes and rates of a recipe, by name. */
+export type LayerSettings = Readonly<Record<string, number | readonly number[]>>
+
+/** A layer from the tensors of an encoder to [batch, width]. */
+export abstract class FeatureLayer extends Module<[streams: Streams]> {
+  abstract readonly width: number
 }
 
 export type Streams = Readonly<Record<string, Value>>
-
-export interface NetworkSize {
-  readonly [setting: string]: number
-}
-
-export interface ParameterSpec {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly initial: 'zeros' | 'ones' | { readonly uniform: number } | { readonly normal: number }
-}
-
-export interface NetworkContext {
-  readonly builder: GraphBuilder
-  /** The parameter of this encoder by name. */
-  parameter(name: string): Value
-  /** Dropout that is the identity outside training. */
-  dropout(x: Value, probability: number): Value
-}

@@ -11,8 +11,9 @@ import {
   type Value,
   where,
 } from '@volant/graph'
-import type { CsrMatrix } from '@volant/nn'
-import type { Encoder, Streams } from './encoder.js'
+import type { Context, CsrMatrix } from '@volant/nn'
+import { floatColumn } from './columns.js'
+import { type Encoder, FeatureLayer, type Streams } from './encoder.js'
 
 export interface NumberState {
   /** Ascending bin edges, quantiles of the training values; at least two. */
@@ -44,9 +45,7 @@ export const piecewise: Encoder<number, NumberState> = {
 
   streams: () => [{ suffix: '', dtype: 'float32', dims: [], meaning: 'the number as it is, NaN where missing' }],
 
-  encode: (values) => ({
-    '': { dtype: 'float32', dims: [values.length], data: Float32Array.from(values, (x) => x ?? Number.NaN) },
-  }),
+  encode: (values) => floatColumn(Float32Array.from(values, (x) => x ?? Number.NaN)),
 
   wide: {
     width,
@@ -54,11 +53,7 @@ export const piecewise: Encoder<number, NumberState> = {
     scores: (streams, weight, state) => matMul(encoded(streams, state), weight),
   },
 
-  features: {
-    parameters: () => [],
-    forward: (streams, _context, state) => encoded(streams, state),
-    width,
-  },
+  features: { layer: (state) => new PiecewiseLayer(state) },
 }
 
 function quantileEdges(sorted: Float64Array, bins: number): number[] {
@@ -116,4 +111,20 @@ function encoded(streams: Streams, { edges, mean, deviation }: NumberState): Val
   const flag = cast(missing, 'float32')
   const known = sub(1, flag)
   return concat([mul(bins, known), mul(scaled, known), flag], 1)
+}
+
+/** No parameters: the encoded number itself. */
+class PiecewiseLayer extends FeatureLayer {
+  readonly width: number
+  readonly #state: NumberState
+
+  constructor(state: NumberState) {
+    super()
+    this.#state = state
+    this.width = width(state)
+  }
+
+  protected forward(_context: Context, streams: Streams): Value {
+    return encoded(streams, this.#state)
+  }
 }

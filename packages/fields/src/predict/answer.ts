@@ -14,7 +14,7 @@ export function encodeRows(
 ): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {}
   for (const { input, encoder, prefix, state } of encoders) {
-    for (const [suffix, tensor] of Object.entries(encoder.encode(inputs[input]!, state)))
+    for (const [suffix, tensor] of Object.entries(encoder.encode(inputs[input]!, state).tensors()))
       feeds[prefix + suffix] = tensor
   }
   return feeds

@@ -1,5 +1,8 @@
 import { cleanText, isMissing } from '@volant/data'
+import { bag } from '../encoders/text/bag.js'
+import { cnn } from '../encoders/text/cnn.js'
 import { tfidf } from '../encoders/text/tfidf.js'
+import { transformer } from '../encoders/text/transformer.js'
 import type { FieldType, InputType } from '../field.js'
 import { textInputSettings } from './settings.js'
 
@@ -10,7 +13,7 @@ const input: InputType<string> = {
     const text = cleanText(String(cell).slice(0, Number(settings['maxCharacters'])))
     return text === '' ? null : text
   },
-  encoders: { tfidf },
+  encoders: { tfidf, bag, cnn, transformer },
   wide: 'tfidf',
   features: (network) => network,
   choosesNetwork: true,

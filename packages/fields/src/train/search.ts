@@ -54,7 +54,7 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
   const names = planned.candidates.map(({ name }) => name)
   const judged = await judge(input, names, validRaw)
   const shares = choose(outputs, judged.candidates, judged.rows)
-  const linearShare = shares.find(({ candidate }) => candidate === linear.name) ?? (await alone(input, validRaw))
+  const linearShare = await alone(input, validRaw)
   return { shares, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
 }
 
@@ -156,7 +156,7 @@ function taskFor(input: SearchInput, candidate: Candidate, train: Dataset, valid
     signal: input.signal,
     threads: input.threads,
     onProgress: ({ fraction, point }) => {
-      input.progress.advance(fraction, candidate.name)
+      if (fraction !== undefined) input.progress.advance(fraction, candidate.name)
       if (point) input.progress.metric({ candidate: candidate.name, ...point })
     },
   }

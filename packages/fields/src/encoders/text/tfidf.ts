@@ -1,7 +1,7 @@
 import { embeddingBag } from '@volant/graph'
 import type { CsrMatrix } from '@volant/nn'
+import { bagColumn, RowsBuilder } from '../columns.js'
 import type { Encoder } from '../encoder.js'
-import { paddedBags } from './bags.js'
 import { characterHashes, defaultNgrams, type NgramSettings, wordHashes } from './ngrams.js'
 import { RowCounts, type Vocabulary, VocabularyIndex } from './vocabulary.js'
 
@@ -48,7 +48,7 @@ export const tfidf: Encoder<string, TfidfState> = {
     { suffix: '.weights', dtype: 'float32', dims: ['n'], meaning: 'TF-IDF of the n-gram, 0 where padded' },
   ],
 
-  encode: (values, state) => paddedBags(rows(values, state)),
+  encode: (values, state) => bagColumn(rows(values, state)),
 
   wide: {
     width,
@@ -95,25 +95,17 @@ function blocks(state: TfidfState): readonly Block[] {
 }
 
 function rows(values: readonly (string | null)[], state: TfidfState): CsrMatrix {
-  const indptr = new Int32Array(values.length + 1)
-  const indices: number[] = []
-  const weights: number[] = []
+  const builder = new RowsBuilder()
   const counters = blocks(state).map((block) => ({ block, counts: new Int32Array(block.idf.length) }))
-  values.forEach((text, row) => {
-    if (text !== null) for (const { block, counts } of counters) addBlock(text, block, counts, indices, weights)
-    indptr[row + 1] = indices.length
-  })
-  return {
-    rows: values.length,
-    cols: width(state),
-    indptr,
-    indices: Int32Array.from(indices),
-    values: Float32Array.from(weights),
+  for (const text of values) {
+    if (text !== null) for (const { block, counts } of counters) addBlock(text, block, counts, builder)
+    builder.endRow()
   }
+  return builder.matrix(width(state))
 }
 
 /** Appends the weighted n-grams of one text, scaled to length 1; `counts` is scratch space, all 0 before and after. */
-function addBlock(text: string, block: Block, counts: Int32Array, indices: number[], weights: number[]): void {
+function addBlock(text: string, block: Block, counts: Int32Array, builder: RowsBuilder): void {
   const seen: number[] = []
   for (const hash of block.hashes(text)) {
     const place = block.index.place(hash)
@@ -121,14 +113,12 @@ function addBlock(text: string, block: Block, counts: Int32Array, indices: numbe
   }
   seen.sort((a, b) => a - b)
   let squares = 0
-  const from = weights.length
+  const from = builder.size
   for (const place of seen) {
     const weight = (1 + Math.log(counts[place]!)) * block.idf[place]!
     counts[place] = 0
     squares += weight * weight
-    indices.push(block.offset + place)
-    weights.push(weight)
+    builder.push(block.offset + place, weight)
   }
-  const length = Math.sqrt(squares)
-  for (let at = from; at < weights.length; at++) weights[at]! /= length
+  builder.scale(from, 1 / Math.sqrt(squares))
 }

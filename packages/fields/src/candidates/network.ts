@@ -1,0 +1,122 @@
+import { add, encodeOnnx, GraphBuilder, lower, mul, type Value } from '@volant/graph'
+import { adamW, Context, cosine, openSession, type TrainResult, train as trainNetwork, warmUp } from '@volant/nn'
+import type { FeatureLayer } from '../encoders/encoder.js'
+import { inputType } from '../registry.js'
+import type { FittedOutput } from '../train/outputs.js'
+import { declared, encodedData, rawScores, streamsAmong, targetName } from './batches.js'
+import type { Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
+import { Network } from './layers.js'
+import { type NetworkName, type NetworkRecipe, networkRecipes } from './recipes.js'
+import { validationOf } from './validation.js'
+
+/** Features of all inputs through a combiner to all outputs, trained by gradient descent. */
+export function network(name: NetworkName, recipe: NetworkRecipe = networkRecipes[name]): Candidate {
+  return { name, train: (task) => trainCandidate(name, recipe, task) }
+}
+
+async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Task): Promise<TrainedCandidate> {
+  const inputs = fitInputs(name, task)
+  const layers = build(inputs, task.outputs, recipe)
+  const epochs = Number(task.found?.['epochs'] ?? task.spec.train.epochs ?? recipe.epochs)
+  const planned = Number(task.found?.['plannedEpochs'] ?? epochs)
+  const stepsPlanned = planned * Math.ceil(task.train.rows / recipe.batchSize)
+  const rate = warmUp(recipe.warmUp, cosine(recipe.learningRate))
+  const data = encodedData(inputs, task.outputs, task.train)
+  const result = await trainNetwork({
+    model: { [name]: layers },
+    inputs: declared(inputs, task.outputs),
+    loss: (context, values) => lossOf(layers, context, values, task.outputs, inputs, recipe.smoothing),
+    data,
+    batchSize: Math.min(recipe.batchSize, task.train.rows),
+    epochs,
+    optimiser: adamW({ weightDecay: recipe.weightDecay }),
+    // Trained again for the epochs that were best, the rate falls as it did then.
+    schedule: (step) => rate(step, stepsPlanned),
+    clip: recipe.clip,
+    seed: task.spec.train.seed,
+    threads: task.threads,
+    signal: task.signal,
+    ...validationOf({ name, layers, inputs, task }),
+    onEvent: (event) => {
+      if (event.type === 'step') task.onProgress({ fraction: event.step / event.totalSteps })
+    },
+  })
+  const found = { epochs: result.bestEpoch, plannedEpochs: planned }
+  return trainedNetwork(name, layers, inputs, task, result.parameters, found)
+}
+
+function fitInputs(name: NetworkName, { spec, train }: Task): Record<string, FittedEncoder> {
+  return Object.fromEntries(
+    Object.entries(spec.inputs).map(([input, settings]) => {
+      const type = inputType(settings.type)
+      const encoder = type.encoders[type.features(name)]!
+      return [input, { encoder, state: encoder.fit(train.inputs[input]!, settings) }]
+    }),
+  )
+}
+
+function build(
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  outputs: readonly FittedOutput[],
+  recipe: NetworkRecipe,
+): Network {
+  const layers: Record<string, FeatureLayer> = {}
+  for (const [input, { encoder, state }] of Object.entries(inputs)) {
+    layers[input] = encoder.features!.layer(state, recipe.layer)
+  }
+  const widths = Object.fromEntries(outputs.map(({ name, type, state }) => [name, type.decoder.width(state)]))
+  return new Network(layers, widths, recipe.combiner)
+}
+
+/** Mean of the outputs' losses by their weights. */
+function lossOf(
+  layers: Network,
+  context: Context,
+  values: Readonly<Record<string, Value>>,
+  outputs: readonly FittedOutput[],
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  smoothing: number,
+): Value {
+  const raw = layers.apply(context, streamsAmong(values, inputs))
+  const losses = outputs.map(({ name, type, settings }) =>
+    mul(type.decoder.loss(raw[name]!, values[targetName(name)]!, smoothing), settings.weight),
+  )
+  return losses.reduce((sum, loss) => add(sum, loss))
+}
+
+function trainedNetwork(
+  name: NetworkName,
+  layers: Network,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  { outputs, threads }: Task,
+  parameters: TrainResult['parameters'],
+  found: TrainedCandidate['found'],
+): TrainedCandidate {
+  const graph: TrainedCandidate['graph'] = (builder, streams) =>
+    layers.apply(new Context(builder, { [name]: layers }), streams)
+  return {
+    name,
+    found,
+    inputs,
+    parameters,
+    graph,
+    async raw(data) {
+      const builder = new GraphBuilder(name)
+      const values = Object.fromEntries(
+        Object.entries(declared(inputs, [])).map(([input, { dtype, shape }]) => [
+          input,
+          builder.input(input, dtype, shape),
+        ]),
+      )
+      for (const [output, value] of Object.entries(graph(builder, streamsAmong(values, inputs))))
+        builder.output(output, value)
+      const model = lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)
+      const session = await openSession(encodeOnnx(model), { threads: threads ?? 2, worker: true })
+      try {
+        return await rawScores(data, inputs, outputs, (batch) => session.run(batch))
+      } finally {
+        await session.release()
+      }
+    },
+  }
+}
