@@ -1,0 +1,113 @@
+import { add, mul, type Tensor, tensorOf } from '@volant/graph'
+import { afterEach, describe, expect, it } from 'vitest'
+import { meanSquaredError } from '../losses.js'
+import { Linear } from '../modules/linear.js'
+import { initialise } from '../modules/module.js'
+import { adam } from '../optimisers/optimisers.js'
+import { optimiserScalars } from '../optimisers/update.js'
+import { compileEvaluation, compileTraining } from '../trainer/compile.js'
+import { createRuntime, type Runtime } from './runtime.js'
+
+let runtime: Runtime
+afterEach(() => runtime.release())
+
+const layer = new Linear(3, 2)
+const inputs = { x: { dtype: 'float32', shape: ['B', 3] }, y: { dtype: 'float32', shape: ['B', 2] } } as const
+
+async function ready(optimiser = adam()) {
+  runtime = createRuntime({ threads: 1 })
+  const { programs, slots } = compileTraining({
+    model: layer,
+    inputs,
+    loss: (context, { x, y }) => meanSquaredError(layer.apply(context, x!), y!),
+    optimiser,
+  })
+  await runtime.load('step', programs['step']!)
+  const zero = [...slots].map(([path, dims]): [string, Tensor] => [
+    path,
+    tensorOf('float32', dims, new Array(dims.reduce((a, b) => a * b)).fill(0)),
+  ])
+  await runtime.write({ ...Object.fromEntries(initialise(layer, 1)), ...Object.fromEntries(zero) })
+}
+
+const batch = () => ({
+  x: tensorOf('float32', [2, 3], [1, 2, 3, 4, 5, 6]),
+  y: tensorOf('float32', [2, 2], [1, 0, 0, 1]),
+})
+const scalars = (step: number) => ({ ...optimiserScalars(adam(), step, 0.01), lossWeight: 1 })
+
+describe('createRuntime', () => {
+  it('updates resident state in place and shares it among programs', async () => {
+    await ready()
+    const evaluation = compileEvaluation(layer, inputs, (context, { x }) => ({
+      y: add(mul(layer.apply(context, x!), 2), 0),
+    }))
+    await runtime.load('evaluate', evaluation)
+    const before = await runtime.step('evaluate', batch())
+    const first = await runtime.step('step', batch(), scalars(1))
+    const after = await runtime.step('evaluate', batch())
+    const second = await runtime.step('step', batch(), scalars(2))
+    expect(second['loss']!.data[0]).toBeLessThan(Number(first['loss']!.data[0]))
+    expect(after['y']!.data).not.toEqual(before['y']!.data)
+    const state = await runtime.read()
+    expect(Object.keys(state).sort()).toEqual(
+      ['bias', 'bias:adam.mean', 'bias:adam.variance', 'weight', 'weight:adam.mean', 'weight:adam.variance'].sort(),
+    )
+    expect(state['weight']!.data).not.toEqual(initialise(layer, 1).get('weight')!.data)
+  })
+
+  it('moves the batch in and leaves written tensors to the caller', async () => {
+    await ready()
+    const moved = batch()
+    await runtime.step('step', moved, scalars(1))
+    expect(moved.x.data.length).toBe(0)
+    const kept = initialise(layer, 5)
+    await runtime.write(Object.fromEntries(kept))
+    expect(kept.get('weight')!.data.length).toBe(6)
+    expect((await runtime.read(['weight']))['weight']).toEqual(kept.get('weight'))
+  })
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, 1e30])(
+    'leaves all state to the byte as it was on a batch holding %d',
+    async (bad) => {
+      await ready()
+      await runtime.step('step', batch(), scalars(1))
+      const before = await runtime.read()
+      const spoiled = batch()
+      spoiled.x.data[1] = bad
+      const { norm } = await runtime.step('step', spoiled, scalars(2))
+      expect(Number.isFinite(Number(norm!.data[0]))).toBe(false)
+      expect(await runtime.read()).toEqual(before)
+    },
+  )
+
+  it('keeps the event loop of the caller free', async () => {
+    await ready()
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    for (let step = 1; step <= 50; step++) await runtime.step('step', batch(), scalars(step))
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(0)
+  })
+
+  it('refuses what it does not know by name', async () => {
+    await ready()
+    await expect(runtime.step('train', batch())).rejects.toThrow('There is no program "train"')
+    await expect(runtime.read(['w'])).rejects.toThrow('There is no resident tensor "w"')
+    await expect(runtime.step('step', { x: batch().x }, scalars(1))).rejects.toThrow(
+      'Input "y": expected float32 [B, 2], found nothing',
+    )
+    await runtime.release()
+    await expect(runtime.read()).rejects.toMatchObject({ code: 'worker-ended' })
+  })
+
+  it('does not grow over 2,000 steps', async () => {
+    await ready()
+    const resident = async (from: number, to: number) => {
+      for (let step = from; step < to; step++) await runtime.step('step', batch(), scalars(step + 1))
+      return process.memoryUsage().rss / 2 ** 20
+    }
+    const settled = await resident(0, 1000)
+    expect((await resident(1000, 2000)) - settled).toBeLessThan(12)
+  })
+})
