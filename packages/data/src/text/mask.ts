@@ -30,50 +30,51 @@ function maskEmails(text: string): string {
   return out + text.slice(done)
 }
 
-const extension = String.raw`(?:\s?(?:x|ext\.?|转|分机)\s?\d{1,6})?`
-const gap = String.raw`[\s.\-–/]`
+const extension = String.raw`(?:[ \u00a0]?(?:x|ext\.?|转|分机)[ \u00a0]?\d{1,6})?`
+const gap = String.raw`[ \u00a0.\-–/]`
 
-/** Shapes that are phone numbers as they stand. */
+/** Shapes that are phone numbers as they stand: +…, 00…, Chinese mobile, North American, (area) and 0-area numbers. */
 const shapes = [
-  String.raw`\+\s?\(?\d{1,4}\)?(?:${gap}{0,2}\(?\d{1,5}\)?){1,7}`,
+  String.raw`\+ ?\(?\d{1,4}\)?(?:${gap}{0,2}\(?\d{1,5}\)?){1,7}`,
   String.raw`00[1-9]\d{0,2}(?:${gap}\(?\d{1,5}\)?){2,6}`,
-  String.raw`(?:(?:00)?86[\s-]?)?1[3-9]\d(?:[\s-]?\d{4}){2}`,
-  String.raw`(?:1[\s.-])?(?:\(\d{3}\)\s?|\d{3}[\s.-])\d{3}[\s.-]\d{4}`,
-  String.raw`\(0\d{1,4}\)(?:${gap}?\d{2,8}){1,4}`,
+  String.raw`(?:(?:00)?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}`,
+  String.raw`(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}`,
+  String.raw`\(\d{2,5}\)${gap}?\d{3,8}(?:${gap}\d{2,5}){0,3}`,
   String.raw`0\d{1,4}(?:${gap}\(?\d{2,8}\)?){1,4}`,
 ].map((shape) => shape + extension)
-const phone = new RegExp(
-  String.raw`(?<![\p{Script=Latin}\d+@#_]|\d[.,:/-])(?:${shapes.join('|')})(?!\d|[.,:/-]\d|[\p{Script=Latin}_@])`,
-  'gu',
-)
+const before = String.raw`(?<![\p{Script=Latin}\d+@#_$€£¥]|\d[.,:/-])`
+const behind = String.raw`(?!\d|[.,:/-]\d|[\p{Script=Latin}_@%])`
+const phone = new RegExp(`${before}(?:${shapes.join('|')})${behind}`, 'gu')
 
-/** Bare digits after a word that announces a phone number. */
+/** Digits in any grouping after a word that announces a phone number, or before one that names its place. */
+const loose = String.raw`\(?\d(?:[ \u00a0().\-–/]{0,2}\d){6,12}`
+const places = '(?:office|desk|home|mobile|cell|fax|direct line|座机|手机)'
 const announced = new RegExp(
-  String.raw`(\b(?:phone|telephone|tel|mobile|cell|cellphone|fax|call|dial|ring|text|whatsapp|sms)\b|电话|手机|致电|联系方式|传真|座机|微信)((?:\s+(?:me|us|him|her|them|now|number|no|is|at|on|to))*[\s.:：#]*(?:[号码是为][\s:：]*)*)(\(?\d(?:[\s().-]?\d){6,12}${extension})(?![\d\p{Script=Latin}_@]|[.,:/-]\d)`,
+  String.raw`((?:\b(?:tele)?phone|\b(?:tel|mobile|cell|cellphone|fax|whatsapp|landline|hotline|office|desk)|\b(?:call|dial|ring|text|phone|reach|contact|sms)(?: (?:me|us|him|her|them|back|now))?(?: (?:on|at|to))?|\b(?:answering|calls?|messages?|texts?|reached) (?:on|at|to|from)|电话|手机|致电|联系方式|传真|座机|微信)(?: (?:number|no|is|at|on))*[\s.:：#]*(?:(?:号码?|是|为)[\s:：]*)*)(${loose}${extension})${behind}`,
   'giu',
 )
+const placed = new RegExp(String.raw`${before}(${loose})(?=[ \u00a0]?-?[ \u00a0]?${places}(?!\p{L}))`, 'giu')
 
 function maskPhones(text: string): string {
-  const masked = text.replace(phone, (found) => (isPhone(found) ? PHONE_MARK : found))
-  return masked.replace(announced, (found, word: string, between: string, digits: string) =>
-    isDate(digits) || isAddress(digits) ? found : `${word}${between}${PHONE_MARK}`,
-  )
+  return text
+    .replace(phone, (found) => (isPhone(found) ? PHONE_MARK : found))
+    .replace(announced, (found, words: string, digits: string) => (isOther(digits) ? found : words + PHONE_MARK))
+    .replace(placed, (found) => (isOther(found) ? found : PHONE_MARK))
 }
 
 function isPhone(found: string): boolean {
-  const number = found.replace(/\s?(?:x|ext|转|分机).*$/u, '')
+  const number = found.replace(/[ \u00a0]?(?:x|ext|转|分机).*$/u, '')
   const digits = number.replace(/\D/g, '')
-  if (digits.length < (number.startsWith('0') || number.startsWith('(') ? 9 : 8) || digits.length > 15) return false
-  return !isDate(number) && !isAddress(number)
+  const least = number.startsWith('0') ? 9 : 8
+  return digits.length >= least && digits.length <= 15 && !isOther(number)
 }
 
-/** Dates such as 2024-03-01, 01.03.2024, 01/03/24, also with a time behind them. */
-function isDate(text: string): boolean {
-  return /(?<!\d)(?:(?:19|20)\d{2}[-./\s]\d{1,2}[-./\s]\d{1,2}|\d{1,2}[-./\s]\d{1,2}[-./\s](?:19|20)\d{2})(?!\d)/.test(
-    text,
+/** Dates (2024-03-01, 01.03.2024, also with a time behind), IP addresses, American social security numbers, book numbers. */
+function isOther(text: string): boolean {
+  return (
+    /(?<!\d)(?:(?:19|20)\d{2}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d{2})(?!\d)/.test(text) ||
+    /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text) ||
+    /^\d{3}-\d{2}-\d{4}$/.test(text) ||
+    /^97[89][- ]/.test(text)
   )
-}
-
-function isAddress(text: string): boolean {
-  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text)
 }

@@ -35,35 +35,39 @@ function isJapanese(text: string): boolean {
   return kanas > 0 && kanas > 0.1 * (kanas + (text.match(han)?.length ?? 0))
 }
 
+const eastAsian = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}々〆ー]/u
+
 function segment(token: string, chinese: boolean): string[] {
   const tokens: string[] = []
   for (const run of token.match(unspacedRun) ?? []) {
     if (!unspaced.test(run)) tokens.push(run)
-    else if (chinese && /^[\p{Script=Han}々〆ー\p{Script=Hiragana}\p{Script=Katakana}]/u.test(run))
-      tokens.push(...segmentChinese(run))
-    else for (const piece of pieces(run)) tokens.push(...segmentByIcu(piece))
+    else if (chinese && eastAsian.test(run)) for (const piece of pieces(run, 4096)) pushAll(tokens, cutChinese(piece))
+    else for (const piece of pieces(run, PIECE)) pushAll(tokens, cutByIcu(piece))
   }
   return tokens
 }
 
+/** Spreading a long list into push() overflows the stack. */
+function pushAll(tokens: string[], more: readonly string[]): void {
+  for (const token of more) tokens.push(token)
+}
+
 let jieba: Jieba | undefined
 
-function segmentChinese(run: string): string[] {
+function cutChinese(piece: string): string[] {
   jieba ??= Jieba.withDict(dict)
-  const tokens: string[] = []
-  for (const piece of pieces(run, 4096)) for (const token of jieba.cut(piece, true)) tokens.push(token)
-  return tokens
+  return jieba.cut(piece, true)
 }
 
 let segmenter: Intl.Segmenter | undefined
 
-function segmentByIcu(piece: string): string[] {
+function cutByIcu(piece: string): string[] {
   segmenter ??= new Intl.Segmenter('ja', { granularity: 'word' })
   return Array.from(segmenter.segment(piece), (part) => part.segment)
 }
 
 /** Cuts a run into pieces of at most `size` UTF-16 units, never inside a character or before a combining mark. */
-function* pieces(run: string, size = PIECE): Generator<string> {
+function* pieces(run: string, size: number): Generator<string> {
   for (let start = 0; start < run.length; ) {
     let end = Math.min(run.length, start + size)
     while (end < run.length && end < start + size + 16 && /^[\p{M}\udc00-\udfff]/u.test(run.slice(end, end + 2))) end++
