@@ -95,6 +95,7 @@ export type { Attributes, Builder, Graph, Node, Value, ValueInfo } from './graph
 export { assertSafeAliasing, type StatePair } from './onnx/aliasing.js'
 export { decodeOnnx, encodeOnnx } from './onnx/codec.js'
 export type { Target } from './onnx/emitter.js'
+export { importOnnx } from './onnx/import.js'
 export { lower } from './onnx/lower.js'
 export type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './onnx/model.js'
 export { ops } from './ops/table.js'

@@ -29,7 +29,7 @@ export function assertSafeAliasing(model: OnnxModel, pairs: readonly StatePair[]
 
   const readersOf = (name: string): OnnxNode[] =>
     (readers.get(name) ?? []).flatMap((node) =>
-      views.has(node.opType) ? [node, ...readersOf(node.outputs[0]!)] : [node],
+      views.has(node.opType) ? [...readersOf(node.outputs[0]!), node] : [node],
     )
 
   for (const { state, update } of pairs) {

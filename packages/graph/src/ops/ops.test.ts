@@ -1,59 +1,30 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
 import { checkGraph } from '../check.js'
 import { mul } from '../functions/elementwise.js'
 import { reduceSum } from '../functions/reductions.js'
 import { gradients } from '../gradients.js'
-import type { Graph, Value } from '../graph.js'
-import { encodeOnnx } from '../onnx/codec.js'
+import type { Value } from '../graph.js'
 import { lower } from '../onnx/lower.js'
 import type { OpRule } from '../rule.js'
-import { tensorOf } from '../tensor.js'
 import { type NdArray, random } from '../testing/array.js'
 import type { Case } from '../testing/case.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
 import { randomCases } from '../testing/random-cases.js'
+import { expectClose, runner } from '../testing/run.js'
 import { shapeCases } from '../testing/shape-cases.js'
 import { ops } from './table.js'
 
 const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...randomCases]
+const train = { opset: 18, provider: 'cpu', mode: 'train' } as const
 
 /** Ops met in a case's own computation, and those whose gradient it checked. */
 const metOps = new Set<string>()
 const differentiatedOps = new Set<string>()
 
-const toOrt = ({ dims, data, dtype }: NdArray) => {
-  const tensor = tensorOf(dtype, dims, [...data])
-  return new OrtTensor(dtype as 'float32', tensor.data as Float32Array, dims)
-}
-
-async function run(
-  graph: Graph,
-  feeds: Record<string, NdArray>,
-): Promise<Record<string, { dims: number[]; data: number[] }>> {
-  checkGraph(graph)
-  const model = lower(graph, { opset: 18, provider: 'cpu', mode: 'train' })
-  const session = await InferenceSession.create(encodeOnnx(model), { logSeverityLevel: 3 })
-  const needed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
-  const results = await session.run(Object.fromEntries(needed.map(([name, x]) => [name, toOrt(x)])))
-  await session.release()
-  return Object.fromEntries(
-    Object.entries(results).map(([name, t]) => [
-      name,
-      { dims: [...t.dims], data: Array.from(t.data as Float32Array, Number) },
-    ]),
-  )
-}
-
-function expectClose(found: readonly number[], expected: ArrayLike<number>, tolerance: number, what: string): void {
-  expect(found.length, `${what}: elements`).toBe(expected.length)
-  for (let i = 0; i < found.length; i++) {
-    const error = Math.abs(found[i]! - expected[i]!) / (1 + Math.abs(expected[i]!))
-    if (!(error <= tolerance)) expect.fail(`${what}[${i}]: found ${found[i]}, expected ${expected[i]}`)
-  }
-}
+const run = runner(ort)
 
 /** Central differences of Σ weights · reference(x), in float64. */
 function finiteDifference({ inputs, reference }: Case, which: number, weights: NdArray): number[] {
@@ -94,7 +65,9 @@ async function runCase(one: Case): Promise<void> {
     })
   }
   const feeds = Object.fromEntries(inputs.map((x, i) => [`x${i}`, x]))
-  const found = await run(b.build(), { ...feeds, weights })
+  const graph = b.build()
+  checkGraph(graph)
+  const found = await run(lower(graph, train), { ...feeds, weights })
   expect(y.dtype).toBe(expected.dtype)
   expect(found['y']!.dims).toEqual(expected.dims)
   expectClose(found['y']!.data, expected.data, tolerance, 'value')

@@ -1,0 +1,56 @@
+import * as ort from 'onnxruntime-node'
+import { describe, expect, it } from 'vitest'
+import { GraphBuilder } from '../builder.js'
+import { checkGraph } from '../check.js'
+import { GraphError } from '../error.js'
+import { linear } from '../functions/layers.js'
+import { tensorOf } from '../tensor.js'
+import type { Case } from '../testing/case.js'
+import { elementwiseCases } from '../testing/elementwise-cases.js'
+import { layerCases } from '../testing/layer-cases.js'
+import { expectClose, runner } from '../testing/run.js'
+import { shapeCases } from '../testing/shape-cases.js'
+import { decodeOnnx, encodeOnnx } from './codec.js'
+import { importOnnx } from './import.js'
+import { lower } from './lower.js'
+import type { OnnxModel } from './model.js'
+
+const run = runner(ort)
+const infer = { opset: 18, provider: 'cpu', mode: 'infer' } as const
+
+async function roundTrip({ inputs, shapes, build, reference, tolerance = 2e-5 }: Case): Promise<void> {
+  const b = new GraphBuilder('there')
+  b.output('y', build(...inputs.map((x, i) => b.input(`x${i}`, x.dtype, shapes?.[i] ?? x.dims))))
+  const { graph } = importOnnx(decodeOnnx(encodeOnnx(lower(b.build(), infer))))
+  checkGraph(graph)
+  const feeds = Object.fromEntries(inputs.map((x, i) => [`x${i}`, x]))
+  const { y } = await run(lower(graph, infer), feeds)
+  const expected = reference(...inputs)
+  expect(y!.dims).toEqual(expected.dims)
+  expectClose(y!.data, expected.data, tolerance, 'value')
+}
+
+describe('importOnnx', () => {
+  const cases = [...elementwiseCases, ...shapeCases, ...layerCases]
+  it.each(cases.map((one) => [one.name, one] as const))('%s, exported and back', (_name, one) => roundTrip(one))
+
+  it('turns initializers into parameters and returns their numbers', () => {
+    const b = new GraphBuilder('model')
+    b.output('y', linear(b.input('x', 'float32', ['N', 2]), b.parameter('head.weight', [2, 1])))
+    const weights = new Map([['head.weight', tensorOf('float32', [2, 1], [1, 2])]])
+    const { graph, initializers } = importOnnx(decodeOnnx(encodeOnnx(lower(b.build(), infer, weights))))
+    expect(graph.parameters.map((p) => p.path)).toEqual(['head.weight'])
+    expect(initializers.get('head.weight')).toEqual(weights.get('head.weight'))
+    expect(graph.inputs.map((i) => i.name)).toEqual(['x'])
+  })
+
+  it('names the node it cannot import', () => {
+    const b = new GraphBuilder('model')
+    b.output('y', linear(b.input('x', 'float32', ['N', 2]), b.parameter('w', [2, 1])))
+    const model = lower(b.build(), infer)
+    const nodes = model.graph.nodes.map((node) => ({ ...node, opType: 'Einsum', name: 'head/Einsum_0' }))
+    const foreign: OnnxModel = { ...model, graph: { ...model.graph, nodes } }
+    expect(() => importOnnx(foreign)).toThrow(GraphError)
+    expect(() => importOnnx(foreign)).toThrow('ONNX Einsum at head/Einsum_0: cannot import: there is no such op here')
+  })
+})
