@@ -60,7 +60,7 @@ export class PgliteDatabase {
     settings: WorkerSettings,
     options: { lockTimeoutMs?: number; onFatal?: (error: Error) => void } = {},
   ): Promise<PgliteDatabase> {
-    const worker = new Worker(workerFile, { workerData: settings })
+    const worker = new Worker(workerFile, { workerData: settings, execArgv: [] })
     await new Promise<void>((resolve, reject) => {
       const fail = (error: Error): void => reject(broken(settings.folder, error))
       worker.once('message', () => {
