@@ -80,6 +80,8 @@ export interface ColumnCounts {
   integers: number
   booleans: number
   paddedCodes: number
+  /** Single words with a digit or @ in them, as keys and addresses are. */
+  codes: number
   distinct: number
   /** Sum of characters of all values that are there. */
   characters: number
@@ -91,7 +93,7 @@ export interface ColumnCounts {
 /**
  * The type of a column as an input, by the rules of the design:
  * true/false -> boolean; numbers -> number; few different values -> category; else text. `empty`, `constant` and `id`
- * (almost every row another value, without the words of a text) are columns one leaves out.
+ * (whole numbers that never repeat, or keys of one word with digits that hardly do) are columns one leaves out.
  */
 export function inferType(values: readonly Cell[]): ColumnType {
   return typeOf(countColumn(values))
@@ -105,6 +107,7 @@ export function countColumn(values: readonly Cell[]): ColumnCounts {
     integers: 0,
     booleans: 0,
     paddedCodes: 0,
+    codes: 0,
     distinct: 0,
     characters: 0,
     words: 0,
@@ -122,6 +125,7 @@ export function countColumn(values: readonly Cell[]): ColumnCounts {
     counts.words += wordCount(text)
     if (text.length > counts.longest) counts.longest = text.length
     if (parseBoolean(value) !== undefined) counts.booleans++
+    if (text.length <= 64 && /^[!-\u0dff]*[\d@][!-\u0dff]*$/.test(text)) counts.codes++
     const number = typeof value === 'boolean' ? undefined : parseNumber(value)
     if (number !== undefined) {
       counts.numbers++
@@ -165,7 +169,7 @@ export function typeOf(counts: ColumnCounts): ColumnType {
   }
   const meanWords = counts.words / present
   const meanCharacters = counts.characters / present
-  if (meanWords < 2.5 && counts.longest <= 64 && unique > 0.9 && present >= 50) return 'id'
+  if (counts.codes > 0.9 * present && unique > 0.9 && present >= 50) return 'id'
   const few = counts.distinct <= Math.max(20, Math.min(1000, 0.05 * present))
   if (few && meanCharacters <= 60) return 'category'
   return meanWords >= 2.5 || unique > 0.5 ? 'text' : 'category'
