@@ -6,7 +6,7 @@ export interface ValueInfo {
   readonly shape: Shape
 }
 
-export type Attribute = number | string | boolean | readonly Dim[] | undefined
+type Attribute = number | string | boolean | readonly Dim[] | undefined
 export type Attributes = Readonly<Record<string, Attribute>>
 
 /** One application of an op of the table. Values are indices into `Graph.values`. */

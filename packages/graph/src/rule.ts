@@ -4,11 +4,13 @@ import type { Emitter } from './onnx/emitter.js'
 /** Reports a wrong use of the op; the builder adds the op's name, the module path and the input shapes. */
 export class RuleViolation extends Error {}
 
+/** @public The table's declarations name it. */
 export interface ShapeContext<A> {
   x: readonly ValueInfo[]
   attributes: A
 }
 
+/** @public The table's declarations name it. */
 export interface GradContext<A> {
   /** Gradient of the loss for each output; the walk guarantees the first, unless the op has several real outputs. */
   dys: readonly (Value | undefined)[]
@@ -35,7 +37,7 @@ export interface LowerContext<A> {
 export const none = 'none'
 
 /** Gradient for each input, in order; null where none flows. May have a shape the input was broadcast to. */
-export type GradRule<A> = (context: GradContext<A>, ...x: Value[]) => (Value | null)[]
+type GradRule<A> = (context: GradContext<A>, ...x: Value[]) => (Value | null)[]
 
 /** All we know of an op. */
 export interface OpRule<A = Attributes> {

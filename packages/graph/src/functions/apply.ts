@@ -15,8 +15,7 @@ export function operands(a: Operand, b: Operand): [Value, Value] {
   return [a, typeof b === 'number' ? constantLike(a, b) : b]
 }
 
-export const constantLike = (value: Value, number: number): Value =>
-  value.builder.constant(number, { dtype: value.dtype })
+const constantLike = (value: Value, number: number): Value => value.builder.constant(number, { dtype: value.dtype })
 
 /** Counts from the end when negative; refuses what is out of range. */
 export function axisOf(value: Value, axis: number, op: string): number {

@@ -37,7 +37,7 @@ export const gelu = (x: Value): Value => apply('gelu', [x])
 export const abs = (x: Value): Value => apply('abs', [x])
 export const sign = (x: Value): Value => apply('sign', [x])
 export const floor = (x: Value): Value => apply('floor', [x])
-export const square = (x: Value): Value => mul(x, x)
+export const square = (x: Value): Value => apply('square', [x])
 /** Exported as `isNaN`. */
 export const isNotANumber = (x: Value): Value => apply('isNaN', [x])
 /** Keeps x within [low, high]; the gradient is 0 outside. */

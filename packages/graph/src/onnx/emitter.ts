@@ -10,6 +10,9 @@ export interface Target {
   mode: 'train' | 'infer'
 }
 
+/** Bytes up to which equal constants are recognised; beyond, comparing costs more than it saves. */
+const largestShared = 1024
+
 type AttributeInput = number | string | readonly number[] | OnnxAttribute
 
 /** Whole numbers become int, others float; write `float(1)` where a float is meant. */
@@ -77,11 +80,11 @@ export class Emitter {
 
   /** A constant as an initializer, shared by content. */
   tensor(tensor: Tensor): string {
+    if (tensor.data.byteLength > largestShared) return this.#initializer(tensor)
     const key = `tensor|${tensor.dtype}|${tensor.dims}|${Buffer.from(bytesOf(tensor.data)).toString('base64')}`
     const known = this.#known.get(key)
     if (known) return known[0]!
-    const name = `constant_${this.initializers.size}`
-    this.initializers.set(name, tensor)
+    const name = this.#initializer(tensor)
     this.#known.set(key, [name])
     return name
   }
@@ -162,6 +165,12 @@ export class Emitter {
    */
   columnSums(name: string, rows: Dim): string {
     return this.op('MatMul', [this.filled([rows], 1), name])
+  }
+
+  #initializer(tensor: Tensor): string {
+    const name = `constant_${this.initializers.size}`
+    this.initializers.set(name, tensor)
+    return name
   }
 
   /** A symbolic dim as an int64 vector of one element. */

@@ -61,6 +61,11 @@ export const elementwise = {
   exp: { shape: sameFloat, grad: ({ dy, y }) => [mul(dy, y)], lower: as('Exp') },
   log: { shape: sameFloat, grad: ({ dy }, x) => [div(dy, x!)], lower: as('Log') },
   sqrt: { shape: sameFloat, grad: ({ dy, y }) => [div(mul(dy, 0.5), y)], lower: as('Sqrt') },
+  square: {
+    shape: sameFloat,
+    grad: ({ dy }, x) => [mul(x!, mul(dy, 2))],
+    lower: ({ emit, names: [x] }) => [emit.op('Mul', [x!, x!])],
+  },
   tanh: { shape: sameFloat, grad: ({ dy, y }) => [mul(dy, sub(1, mul(y, y)))], lower: as('Tanh') },
   sigmoid: { shape: sameFloat, grad: ({ dy, y }) => [mul(dy, mul(y, sub(1, y)))], lower: as('Sigmoid') },
   relu: { shape: sameFloat, grad: ({ dy, y }) => [where(greater(y, 0), dy, 0)], lower: as('Relu') },

@@ -12,7 +12,7 @@ interface Dropout {
 const twoTo32 = 2 ** 32
 
 /** The finaliser of MurmurHash3 (Appleby): every input bit changes about half of the output bits. */
-export function mix(h: number): number {
+function mix(h: number): number {
   let x = h >>> 0
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
