@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { VolantError } from '@volant/data'
 import type { Kysely } from 'kysely'
@@ -6,7 +6,7 @@ import { type Artifacts, openArtifacts } from './artifacts.js'
 import { type BackupSchedule, type Backups, scheduleBackups } from './backups.js'
 import { type Database, openPglite, openPostgres } from './database.js'
 import { writeWhole } from './files.js'
-import { guardFolder } from './guard.js'
+import { type Guard, guardFolder } from './guard.js'
 import { newId } from './ids.js'
 import { type Migration, migrate } from './migrations.js'
 import type { Tables } from './tables.js'
@@ -64,8 +64,7 @@ export interface Store {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, migrations, lockTimeoutMs, onFatal, log = silent } = options
   const folder = path.resolve(options.dataFolder)
-  await makeFolder(folder)
-  const guard = await guardFolder(folder)
+  const guard = await guardedFolder(folder)
   try {
     const id = await folderId(folder)
     const database = databaseUrl
@@ -108,17 +107,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-async function makeFolder(folder: string): Promise<void> {
+async function guardedFolder(folder: string): Promise<Guard> {
   try {
     await mkdir(folder, { recursive: true })
-    if (!(await stat(folder)).isDirectory()) throw new Error('it is a file')
+    return await guardFolder(folder)
   } catch (cause) {
-    throw new VolantError(
-      'bad-data-folder',
-      `"${folder}" cannot be used as the data folder: ${(cause as Error).message}.`,
-      { folder },
-      { cause },
-    )
+    if (cause instanceof VolantError) throw cause
+    const sentence = `"${folder}" cannot be used as the data folder: ${(cause as Error).message}.`
+    throw new VolantError('bad-data-folder', sentence, { folder }, { cause })
   }
 }
 

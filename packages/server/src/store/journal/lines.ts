@@ -12,7 +12,7 @@ export interface JournalEntry {
 }
 
 const newline = 10
-const checksumLength = 8
+const prefixLength = 9
 
 /**
  * What was appended together as one line, so that all of it or nothing is there after a crash: 8 hex digits of the
@@ -20,20 +20,21 @@ const checksumLength = 8
  */
 export function encodeLine(entries: readonly JournalEntry[]): Buffer {
   const body = Buffer.from(JSON.stringify(entries.map(({ kind, record }) => [kind, record])), 'utf8')
-  return Buffer.concat([Buffer.from(`${checksum(body)} `), body, Buffer.of(newline)])
+  return Buffer.concat([Buffer.from(prefix(body)), body, Buffer.of(newline)])
 }
 
 /** The entries of a line without its newline; undefined when the line is not whole. */
 export function decodeLine(line: Buffer): JournalEntry[] | undefined {
-  const body = line.subarray(checksumLength + 1)
-  if (line.length < checksumLength + 3 || line.toString('latin1', 0, checksumLength) !== checksum(body))
-    return undefined
+  const body = line.subarray(prefixLength)
+  if (line.toString('latin1', 0, prefixLength) !== prefix(body)) return undefined
   const pairs = JSON.parse(body.toString('utf8')) as [string, JournalRecord][]
   return pairs.map(([kind, record]) => ({ kind, record }))
 }
 
-function checksum(body: Buffer): string {
-  return crc32(body).toString(16).padStart(checksumLength, '0')
+function prefix(body: Buffer): string {
+  return `${crc32(body)
+    .toString(16)
+    .padStart(prefixLength - 1, '0')} `
 }
 
 export interface Line {
