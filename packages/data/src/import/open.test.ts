@@ -156,10 +156,25 @@ describe.each([
     ])
   })
 
+  it.each([
+    ['GB18030 in a few characters', 'a,b\n', 'bac3b2bb2cbac3', '好不,好'],
+    ['Latin-1', 'name,city\n', '4a6f73e92c4de16c616761', 'José,Málaga'],
+    ['Shift_JIS', 'name,city\n', '9363928682b382f12c938c8b9e82d68d7382ab82dc82b7', '田中さん,東京へ行きます'],
+    [
+      'windows-1251',
+      'name,city\n',
+      'c8e2e0ed2ccceef1eae2e020f1f2eeebe8f6e020ede0f8e5e920f0eee4e8edfb',
+      'Иван,Москва столица нашей родины',
+    ],
+  ])('guesses %s', async (_name, header, hex, expected) => {
+    const { rows } = await read(Buffer.concat([Buffer.from(header), Buffer.from(hex, 'hex'), Buffer.from('\n')]))
+    expect(Object.values(rows[0]!).join()).toBe(expected)
+  })
+
   it('reads UTF-16 without a mark, and names the encoding it used', async () => {
     const { rows, table } = await read(wide('name,city\nAnn,Rome\nBob,Oslo\n', [], false))
     expect(rows[1]).toEqual({ name: 'Bob', city: 'Oslo' })
-    expect(table.notes).toContain('Read as utf-16le.')
+    expect(table.notes).toContain('Read as utf-16le, a guess.')
   })
 
   it('finds GB18030 where the first bytes beyond ASCII come late', async () => {

@@ -36,7 +36,8 @@ interface Settings extends OpenOptions {
  * Opens a CSV, TSV, JSONL or Parquet file, also gzipped, as a table. Empty cells are null; cells of CSV and TSV are the
  * file's exact strings. Rows that cannot be read are kept aside in `rejected`.
  * @throws VolantError file-not-found, is-a-folder, no-permission, empty-file, no-rows, no-valid-rows, binary-file,
- * not-parquet, truncated-gzip, corrupt-gzip, duplicate-column, too-many-columns, cell-too-large, unknown-encoding
+ * not-parquet, truncated-gzip, corrupt-gzip, duplicate-column, too-many-columns, cell-too-large, unknown-encoding, bad-header, bad-delimiter,
+ * not-json-lines, corrupt-parquet, disk-full (a temporary file of a table larger than memory)
  */
 export async function openTable(path: string, options: OpenOptions = {}): Promise<Table> {
   const settings: Settings = {
@@ -68,8 +69,12 @@ async function readText(
   settings: Settings,
 ): Promise<Table> {
   const rows = new Gatherer(head.path, format === 'jsonl', settings)
-  if (encoding.name !== 'utf-8') rows.notes.push(`Read as ${encoding.name}.`)
+  if (encoding.name !== 'utf-8')
+    rows.notes.push(
+      encoding.bom > 0 || settings.encoding ? `Read as ${encoding.name}.` : `Read as ${encoding.name}, a guess.`,
+    )
   const sample = new TextDecoder(encoding.name).decode(head.start)
+  if (format === 'jsonl' && sample.trimStart().startsWith('[')) throw jsonList(head.path)
   const reader =
     format === 'jsonl'
       ? jsonlInto(rows, settings)
@@ -87,6 +92,14 @@ async function readText(
     rows.discard()
     throw error
   }
+}
+
+function jsonList(path: string): VolantError {
+  return new VolantError(
+    'not-json-lines',
+    `"${path}" is one JSON list; expected JSON Lines, one object a line (jq -c '.[]' turns the one into the other).`,
+    { path },
+  )
 }
 
 function delimiterOf(sample: string, head: FileHead, format: Format, rows: Gatherer, settings: Settings): string {
