@@ -34,7 +34,7 @@ export function importOnnx(model: OnnxModel): { graph: Graph; initializers: Map<
   }
   for (const node of graph.nodes) {
     const context = new ImportContext(builder, node, values, known, graph.initializers)
-    builder.at(node.name.replace(/\/[^/]*$/, '').replace(node.opType, ''), () => {
+    builder.at(node.name.slice(0, Math.max(0, node.name.lastIndexOf('/'))), () => {
       const shape = followShape(context)
       if (shape) known.set(node.outputs[0]!, shape)
       else {

@@ -7,7 +7,7 @@ import { reduceSum } from '../functions/reductions.js'
 import { gradients } from '../gradients.js'
 import type { Value } from '../graph.js'
 import { lower } from '../onnx/lower.js'
-import type { OpRule } from '../rule.js'
+import { none, type OpRule } from '../rule.js'
 import { type NdArray, random } from '../testing/array.js'
 import type { Case } from '../testing/case.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
@@ -15,6 +15,7 @@ import { layerCases } from '../testing/layer-cases.js'
 import { randomCases } from '../testing/random-cases.js'
 import { expectClose, runner } from '../testing/run.js'
 import { shapeCases } from '../testing/shape-cases.js'
+import { same } from './shapes.js'
 import { ops } from './table.js'
 
 const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...randomCases]
@@ -74,6 +75,11 @@ async function runCase(one: Case): Promise<void> {
   for (const i of wanted)
     expectClose(found[`d${i}`]!.data, finiteDifference(one, i, weights), tolerance * 5, `gradient of input ${i}`)
 }
+// A forgotten field does not compile (checked by the type check of the tests).
+// @ts-expect-error a row without a gradient
+;({ shape: same, lower: () => [] }) satisfies OpRule
+// @ts-expect-error a row without a lowering
+;({ shape: same, grad: none }) satisfies OpRule
 
 describe('the table of ops', () => {
   it.each(cases.map((one) => [one.name, one] as const))('%s', (_name, one) => runCase(one))
