@@ -7,7 +7,9 @@ import { id, name, pageOf, paging, timeText } from './schema.js'
 
 const tags = ['access']
 const scope = z.enum(scopes)
-const channelName = z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,62}$/u, { error: 'expected letters, digits, ".", "_", "-", at most 63' })
+const channelName = z
+  .string()
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,62}$/u, { error: 'expected letters, digits, ".", "_", "-", at most 63' })
 
 const newKey = z.strictObject({ name, channel: channelName, scopes: z.array(scope).min(1), project: id.optional() })
 const key = z
@@ -25,10 +27,24 @@ const key = z
   .meta({ id: 'Key' })
 const madeKey = key.extend({ key: z.string().meta({ description: 'The key itself, shown this once.' }) })
 const quota = z.object({ predictions: z.number().int().min(0), per: z.enum(['day', 'month']) }).nullable()
-const channelSettings = z.strictObject({ kind: name.optional(), plan: name.nullable().optional(), quota: quota.optional() })
+const channelSettings = z.strictObject({
+  kind: name.optional(),
+  plan: name.nullable().optional(),
+  quota: quota.optional(),
+})
 const channelSchema = z
-  .object({ name: z.string(), kind: z.string(), plan: z.string().nullable(), quota, createdAt: timeText, updatedAt: timeText })
-  .meta({ id: 'Channel', description: 'How a model reaches its users; the quota counts predictions of a UTC day or month.' })
+  .object({
+    name: z.string(),
+    kind: z.string(),
+    plan: z.string().nullable(),
+    quota,
+    createdAt: timeText,
+    updatedAt: timeText,
+  })
+  .meta({
+    id: 'Channel',
+    description: 'How a model reaches its users; the quota counts predictions of a UTC day or month.',
+  })
 const me = z.object({ channel: z.string(), scopes: z.array(scope), project: z.string().nullable(), owner: z.boolean() })
 
 /** Keys and channels: who may come in through what, and how much. */
@@ -76,7 +92,13 @@ export function accessRoutes(app: App, { access, channels }: { access: Access; c
     method: 'PUT',
     url: '/channels/:name',
     config: { scope: 'admin' },
-    schema: { tags, summary: 'Set kind, plan and quota of a channel', params: z.object({ name: channelName }), body: channelSettings, response: { 200: channelSchema } },
+    schema: {
+      tags,
+      summary: 'Set kind, plan and quota of a channel',
+      params: z.object({ name: channelName }),
+      body: channelSettings,
+      response: { 200: channelSchema },
+    },
     handler: async ({ params, body }) => {
       await channels.ensure(params.name, body)
       return channelView((await channels.update(params.name, body))!)
@@ -95,7 +117,27 @@ function channelView({ createdAt, updatedAt, ...channel }: Channel): z.output<ty
   return { ...channel, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() }
 }
 
-function view({ id, name, channel, project, scopes, prefix, createdAt, lastUsedAt, revokedAt }: Key): z.output<typeof key> {
+function view({
+  id,
+  name,
+  channel,
+  project,
+  scopes,
+  prefix,
+  createdAt,
+  lastUsedAt,
+  revokedAt,
+}: Key): z.output<typeof key> {
   const iso = (date: Date | null) => date?.toISOString() ?? null
-  return { id, name, channel, project, scopes, prefix, createdAt: createdAt.toISOString(), lastUsedAt: iso(lastUsedAt), revokedAt: iso(revokedAt) }
+  return {
+    id,
+    name,
+    channel,
+    project,
+    scopes,
+    prefix,
+    createdAt: createdAt.toISOString(),
+    lastUsedAt: iso(lastUsedAt),
+    revokedAt: iso(revokedAt),
+  }
 }

@@ -1,7 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { VolantError } from '@volant/data'
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
-import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
 import { type Access, allow } from './access/index.js'
 import type { App } from './api.js'
 import { isProblemCode, type Problem, problemOf, problems } from './errors.js'
@@ -18,10 +29,18 @@ const headers = {
 }
 
 /** The HTTP app without its routes: checks, keys, problem documents, headers, logs and metrics. */
-export function makeApp({ access, metrics, log }: { access: Access; metrics: HttpMetrics; log: FastifyBaseLogger }): App {
+export function makeApp({
+  access,
+  metrics,
+  log,
+}: {
+  access: Access
+  metrics: HttpMetrics
+  log: FastifyBaseLogger
+}): App {
   const app = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: JSON_LIMIT,
     requestIdHeader: false,
     genReqId: () => randomUUID(),
@@ -29,9 +48,20 @@ export function makeApp({ access, metrics, log }: { access: Access; metrics: Htt
     routerOptions: { maxParamLength: 100 },
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>()
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler((route) => {
+    const check = validatorCompiler(route as Parameters<typeof validatorCompiler>[0])
+    // A missing body comes as null; schemas with defaults wait for undefined.
+    return route.httpPart === 'body' ? (data: unknown) => check(data ?? undefined) : check
+  })
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('principal')
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  // A POST that needs no fields may come without a body.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parseJson(request, body as string, done)
+  })
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers).header('x-request-id', request.id)
@@ -40,7 +70,10 @@ export function makeApp({ access, metrics, log }: { access: Access; metrics: Htt
   app.addHook('onRequest', async (request) => {
     const { scope } = request.routeOptions.config
     if (scope === 'open' || request.is404) return
-    request.principal = await access.authenticate({ headers: request.headers, remoteAddress: request.socket.remoteAddress })
+    request.principal = await access.authenticate({
+      headers: request.headers,
+      remoteAddress: request.socket.remoteAddress,
+    })
     const { p } = (request.params ?? {}) as { p?: string }
     if (scope !== 'any') allow(request.principal, scope ?? 'admin', p)
   })
@@ -49,7 +82,10 @@ export function makeApp({ access, metrics, log }: { access: Access; metrics: Htt
     metrics.request(request.method, route, reply.statusCode, reply.elapsedTime / 1000)
     const level = reply.statusCode >= 500 ? 'error' : 'debug'
     const { channel } = request.principal ?? { channel: null }
-    request.log[level]({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), channel }, 'answered')
+    request.log[level](
+      { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), channel },
+      'answered',
+    )
   })
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request, reply) => {
@@ -76,8 +112,14 @@ function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
 }
 
 /** Fastify's own codes in our words. */
-const foreign: Record<string, [code: 'bad-json' | 'bad-request' | 'body-too-large' | 'unsupported-media-type', detail?: string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', `The body is larger than the ${JSON_LIMIT / 2 ** 20} MB this route takes; send less at once.`],
+const foreign: Record<
+  string,
+  [code: 'bad-json' | 'bad-request' | 'body-too-large' | 'unsupported-media-type', detail?: string]
+> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'body-too-large',
+    `The body is larger than the ${JSON_LIMIT / 2 ** 20} MB this route takes; send less at once.`,
+  ],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'Send the body as application/json.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['bad-json', 'The body is empty; expected a JSON document.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['bad-json', 'The body is not valid JSON.'],
@@ -89,9 +131,13 @@ export function problemFor(error: FastifyError | Error): Problem {
   if (error instanceof VolantError) return problemOf(error.code, error.message, error.details)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const { validationContext: part } = error as FastifyError
-    const errors = error.validation.slice(0, 20).map((one) => ({ path: one.instancePath || '/', message: one.message ?? 'is wrong' }))
+    const errors = error.validation
+      .slice(0, 20)
+      .map((one) => ({ path: one.instancePath || '/', message: one.message ?? 'is wrong' }))
     const first = errors[0]
-    const detail = first ? `${part ?? 'request'}${first.path === '/' ? '' : first.path}: ${first.message}` : 'The request has the wrong shape.'
+    const detail = first
+      ? `${part ?? 'request'}${first.path === '/' ? '' : first.path}: ${first.message}`
+      : 'The request has the wrong shape.'
     return problemOf('bad-request', detail, { part, errors })
   }
   const { code, statusCode } = error as FastifyError

@@ -2,13 +2,22 @@ import type { App } from './api.js'
 import type { Channels } from './channels/index.js'
 import { collectMigrations, collectRoutes, Datasets, fieldsOf } from './collect/index.js'
 import { deployMigrations, deployRoutes, Endpoints } from './deploy/index.js'
-import { evaluateMigrations, Evaluations } from './evaluate/index.js'
+import { Evaluations, evaluateMigrations } from './evaluate/index.js'
 import { Events } from './events.js'
-import { FeedbackBook, feedbackKind, Iterations, improveMigrations, improveRoutes, KnownClasses, Questioner, Summaries } from './improve/index.js'
+import {
+  FeedbackBook,
+  feedbackKind,
+  Iterations,
+  improveMigrations,
+  improveRoutes,
+  KnownClasses,
+  Questioner,
+  Summaries,
+} from './improve/index.js'
 import type { Jobs } from './jobs/index.js'
 import type { Metrics } from './metrics.js'
 import { needsMigrations, needsRoutes, type Project, Projects } from './needs/index.js'
-import { prepareMigrations, prepareRoutes, TestSets } from './prepare/index.js'
+import { Profiles, prepareMigrations, prepareRoutes, TestSets } from './prepare/index.js'
 import { Predictions, predictionKind, serveMigrations, serveRoutes } from './serve/index.js'
 import type { Journal, Log, Store } from './store/index.js'
 import { Runs, trainMigrations, trainRoutes, Versions, versionRoutes } from './train/index.js'
@@ -50,6 +59,7 @@ export function makeLoop(shared: Shared) {
     return keys && { inputs, keys }
   }
   const datasets = new Datasets(store, events, testKeys)
+  const profiles = new Profiles(datasets, testSets)
   const evaluations = new Evaluations(store)
   const versions = new Versions(store, evaluations)
   const runs = new Runs({ store, jobs, events, projects, datasets, testSets })
@@ -58,16 +68,51 @@ export function makeLoop(shared: Shared) {
   const classes = new KnownClasses(datasets, testSets)
   const feedbackBook = new FeedbackBook({ store, journal, predictions, versions, classes, events, metrics })
   const questioner = new Questioner({ store, journal, datasets, testSets, endpoints, versions, predictions })
-  const iterations = new Iterations({ store, journal, jobs, events, projects, datasets, runs, versions, evaluations, endpoints })
-  const summaries = new Summaries({ store, journal, channels, datasets, testSets, runs, versions, evaluations, endpoints })
-  const stages = { events, projects, testSets, datasets, evaluations, versions, runs, endpoints, predictions, feedbackBook, questioner, iterations, summaries }
+  const iterations = new Iterations({
+    store,
+    journal,
+    jobs,
+    events,
+    projects,
+    datasets,
+    runs,
+    versions,
+    evaluations,
+    endpoints,
+  })
+  const summaries = new Summaries({
+    store,
+    journal,
+    channels,
+    datasets,
+    testSets,
+    runs,
+    versions,
+    evaluations,
+    endpoints,
+  })
+  const stages = {
+    events,
+    projects,
+    testSets,
+    datasets,
+    evaluations,
+    versions,
+    runs,
+    endpoints,
+    predictions,
+    feedbackBook,
+    questioner,
+    iterations,
+    summaries,
+  }
   return {
     ...stages,
     /** Registers the routes of all stages under /api/v1. */
     routes(app: App): void {
       needsRoutes(app, projects)
       collectRoutes(app, projects, datasets)
-      prepareRoutes(app, { projects, datasets, testSets })
+      prepareRoutes(app, { projects, datasets, testSets, profiles })
       trainRoutes(app, projects, runs)
       versionRoutes(app, { projects, versions, endpoints })
       deployRoutes(app, projects, endpoints)

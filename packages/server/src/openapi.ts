@@ -22,16 +22,27 @@ export async function describeApi(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Volant', version: '1', description: 'The data flywheel over HTTP. Errors are RFC 9457 problem documents.', license: { name: 'Apache-2.0' } },
+      info: {
+        title: 'Volant',
+        version: '1',
+        description: 'The data flywheel over HTTP. Errors are RFC 9457 problem documents.',
+        license: { name: 'Apache-2.0' },
+      },
       tags: stages.map(([name, description]) => ({ name, description })),
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'A key of a channel.' } } },
       security: [{ key: [] }],
     },
     transform: (document) => {
       const { schema, url } = jsonSchemaTransform(document as Parameters<typeof jsonSchemaTransform>[0])
-      const problem = { description: 'A problem document (RFC 9457).', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } }
+      const problem = {
+        description: 'A problem document (RFC 9457).',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      }
       const { response, ...rest } = (schema ?? {}) as { response?: object }
-      return { schema: { ...rest, ...(response && { response: { ...response, default: problem } }) } as typeof schema, url }
+      return {
+        schema: { ...rest, ...(response && { response: { ...response, default: problem } }) } as typeof schema,
+        url,
+      }
     },
     transformObject: jsonSchemaTransformObject,
   })

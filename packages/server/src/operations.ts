@@ -22,11 +22,20 @@ export function operationsRoutes(app: App, { metrics, ready }: { metrics: Metric
     method: 'GET',
     url: '/readyz',
     config: { scope: 'open' },
-    schema: { tags, summary: 'The server takes work', response: { 200: z.object({ status: z.literal('ready') }), 503: z.unknown() } },
+    schema: {
+      tags,
+      summary: 'The server takes work',
+      response: { 200: z.object({ status: z.literal('ready') }), 503: z.unknown() },
+    },
     handler: async (_request, reply) => {
       if (ready()) return { status: 'ready' as const }
       const problem = problemOf('not-ready', 'The server is starting or stopping; ask again in a second.')
-      return reply.code(503).header('retry-after', '1').type('application/problem+json').serializer(JSON.stringify).send(problem)
+      return reply
+        .code(503)
+        .header('retry-after', '1')
+        .type('application/problem+json')
+        .serializer(JSON.stringify)
+        .send(problem)
     },
   })
   app.route({
@@ -46,14 +55,26 @@ export function eventRoutes(app: App, { projects, events }: { projects: Projects
     method: 'GET',
     url: '/projects/:p/events',
     config: { scope: 'read' },
-    schema: { tags: ['improve'], summary: 'What happens in the loop, as server-sent events', params: byProject, produces: ['text/event-stream'] },
+    schema: {
+      tags: ['improve'],
+      summary: 'What happens in the loop, as server-sent events',
+      params: byProject,
+      produces: ['text/event-stream'],
+    },
     handler: async (request, reply) => {
       const { id } = await projects.get(request.params.p)
       reply.hijack()
       const stream = reply.raw
-      stream.writeHead(200, { ...reply.getHeaders(), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' } as Record<string, string>)
+      stream.writeHead(200, {
+        ...reply.getHeaders(),
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      } as Record<string, string>)
       stream.write('retry: 2000\n\n')
-      const stopListening = events.listen(id, ({ kind, ...data }) => stream.write(`event: ${kind}\ndata: ${JSON.stringify(data)}\n\n`))
+      const stopListening = events.listen(id, ({ kind, ...data }) =>
+        stream.write(`event: ${kind}\ndata: ${JSON.stringify(data)}\n\n`),
+      )
       const pings = setInterval(() => stream.write(': ping\n\n'), PING)
       const end = () => stream.end()
       streams.add(end)

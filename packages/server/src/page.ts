@@ -11,7 +11,11 @@ const policy =
 export async function servePage(app: App, folder: string): Promise<void> {
   const root = path.resolve(folder)
   if (!existsSync(path.join(root, 'index.html')))
-    throw new VolantError('bad-static-folder', `"${root}" has no index.html; build the page first or leave the folder out.`, { folder: root })
+    throw new VolantError(
+      'bad-static-folder',
+      `"${root}" has no index.html; build the page first or leave the folder out.`,
+      { folder: root },
+    )
   await app.register(async (page) => {
     openRoutes(page)
     await page.register(fastifyStatic, { root, setHeaders: (reply, file) => headersOf(reply, file) })

@@ -45,13 +45,22 @@ export interface RunningServer {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { port = 4600, host = '127.0.0.1', dataFolder, databaseUrl, staticFolder, keys } = options
-  const log = options.logger === false ? pino({ level: 'silent' }) : (options.logger ?? pino({ level: process.env['VOLANT_LOG'] ?? 'warn' }, pino.destination(2)))
+  const log =
+    options.logger === false
+      ? pino({ level: 'silent' })
+      : (options.logger ?? pino({ level: process.env['VOLANT_LOG'] ?? 'warn' }, pino.destination(2)))
   const opened: (() => Promise<void> | void)[] = []
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close()
   }
   try {
-    const migrations = [...journalMigrations, ...jobsMigrations, ...accessMigrations, ...channelsMigrations, ...loopMigrations]
+    const migrations = [
+      ...journalMigrations,
+      ...jobsMigrations,
+      ...accessMigrations,
+      ...channelsMigrations,
+      ...loopMigrations,
+    ]
     let broken = false
     const onFatal = (error: Error): void => {
       broken = true
@@ -107,9 +116,22 @@ async function listen(app: App, port: number, host: string): Promise<void> {
     await app.listen({ port, host })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE') throw new VolantError('port-in-use', `Port ${port} on ${host} is in use; choose another with --port, or stop the program that uses it.`, { port, host })
-    if (code === 'EACCES') throw new VolantError('port-forbidden', `Port ${port} may not be used by this user; choose one above 1023 with --port.`, { port, host })
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new VolantError('bad-host', `"${host}" is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all.`, { host })
+    if (code === 'EADDRINUSE')
+      throw new VolantError(
+        'port-in-use',
+        `Port ${port} on ${host} is in use; choose another with --port, or stop the program that uses it.`,
+        { port, host },
+      )
+    if (code === 'EACCES')
+      throw new VolantError(
+        'port-forbidden',
+        `Port ${port} may not be used by this user; choose one above 1023 with --port.`,
+        { port, host },
+      )
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new VolantError('bad-host', `"${host}" is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all.`, {
+        host,
+      })
     throw error
   }
 }

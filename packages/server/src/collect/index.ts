@@ -2,6 +2,20 @@ export { inputsKey } from './equal.js'
 export { checkColumns, Datasets, fieldsOf, type TestKeys } from './logic.js'
 export { receiveFile } from './receive.js'
 export { collectRoutes, fileOf, takeFiles } from './routes.js'
-export { type DataRow, type Origin, type Rejected, VersionRows, withOrigin, writeRows } from './rows.js'
-export { type Dataset, datasetRow as datasetRowSchema, rejected as rejectedSchema, upload as uploadSchema, type Upload } from './schema.js'
+export {
+  type DataRow,
+  type Rejected,
+  rowsFolder,
+  type VersionPlace,
+  VersionRows,
+  withOrigin,
+  writeRows,
+} from './rows.js'
+export {
+  type Dataset,
+  datasetRow as datasetRowSchema,
+  rejected as rejectedSchema,
+  type Upload,
+  upload as uploadSchema,
+} from './schema.js'
 export { collectMigrations } from './store.js'

@@ -1,5 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
-import path from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { inferType, nearestName, openTable, type Row, type Table } from '@volant/data'
 import { refuse } from '../errors.js'
@@ -9,7 +8,15 @@ import { cutPage, numberAfter, type Page, type Paging } from '../schema.js'
 import { newId, type Store } from '../store/index.js'
 import { inputsKey } from './equal.js'
 import { receiveFile } from './receive.js'
-import { type DataRow, type Rejected, VersionRows, withOrigin, writeRows } from './rows.js'
+import {
+  type DataRow,
+  type Rejected,
+  rowsFolder,
+  type VersionPlace,
+  VersionRows,
+  withOrigin,
+  writeRows,
+} from './rows.js'
 import type { Dataset, NewRows, Provenance, Upload } from './schema.js'
 import { type DatasetRecord, findDataset, insertDataset, listDatasets, newestDataset } from './store.js'
 
@@ -27,6 +34,13 @@ interface NewVersion {
   id?: string
 }
 
+const collectedOrigins: Dataset['origin'][] = ['upload', 'rows']
+/** How often rows are appended anew when others were faster. */
+const APPENDS = 10
+
+/** Another version was added meanwhile: what was to be appended to the newest one no longer is. */
+class Overtaken extends Error {}
+
 /** Rows looked at to tell the types of columns. */
 const TYPED_ROWS = 2000
 
@@ -43,7 +57,11 @@ export class Datasets {
   }
 
   /** Takes a file and makes a dataset version of it; nothing is seen of it before it is complete. */
-  async upload(project: Project, source: Readable, { name = 'upload.csv', mode, ...provenance }: Upload): Promise<Dataset> {
+  async upload(
+    project: Project,
+    source: Readable,
+    { name = 'upload.csv', mode, ...provenance }: Upload,
+  ): Promise<Dataset> {
     return this.#working(async (folder) => {
       const table = await openTable(await receiveFile(source, folder, name))
       try {
@@ -56,12 +74,21 @@ export class Datasets {
 
   async addRows(project: Project, { rows, mode, ...provenance }: NewRows): Promise<Dataset> {
     const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-    const source = { columns: columns.map((name) => ({ name })), rows: () => rows, rejected: [], rejectedCount: 0, notes: [] }
+    const source = {
+      columns: columns.map((name) => ({ name })),
+      rows: () => rows,
+      rejected: [],
+      rejectedCount: 0,
+      notes: [],
+    }
     return this.#addTable(project, source, { origin: 'rows', name: null, mode, provenance })
   }
 
   /** Makes a version of rows that another stage puts together. With an `id` it is made once: a repeat finds it. */
-  async add(project: Project, version: { id: string; origin: 'feedback'; parent: string; rows: AsyncIterable<DataRow>; notes: string[] }): Promise<Dataset> {
+  async add(
+    project: Project,
+    version: { id: string; origin: 'feedback'; parent: string; rows: AsyncIterable<DataRow>; notes: string[] },
+  ): Promise<Dataset> {
     const made = await findDataset(this.#store.db, project.id, version.id)
     if (made) return view(made, project)
     const parent = await this.#find(project.id, version.parent)
@@ -81,93 +108,100 @@ export class Datasets {
 
   /** The newest version made of collected rows alone, without feedback; undefined before the first. */
   async collected(project: Project): Promise<Dataset | undefined> {
-    const record = await newestDataset(this.#store.db, project.id, ['upload', 'rows'])
+    const record = await newestDataset(this.#store.db, project.id, collectedOrigins)
     return record && view(record, project)
   }
 
   /** Opens a version's rows; close them after use. */
   async open(project: Project, id: string): Promise<VersionRows> {
-    return VersionRows.open(await this.folder(project, id))
+    return VersionRows.open(await this.place(project, id))
   }
 
-  /** The folder that a version's rows are read from. */
-  async folder(project: Project, id: string): Promise<string> {
-    const { tree } = await this.#find(project.id, id)
-    return this.#store.artifacts.checkOut(tree)
+  /** Where a version's rows are read from, also by a child process. */
+  async place(project: Project, id: string): Promise<VersionPlace> {
+    const { sha256 } = await this.#find(project.id, id)
+    return { folder: rowsFolder(this.#store.folder, project.id), id: sha256 }
   }
 
   async #find(project: string, id: string): Promise<DatasetRecord> {
     const db = this.#store.db
     const record = id === 'latest' ? await newestDataset(db, project) : await findDataset(db, project, id)
     if (record) return record
-    if (id === 'latest') throw refuse('no-data', `The project "${project}" has no data yet; upload a file to /datasets first.`)
+    if (id === 'latest')
+      throw refuse('no-data', `The project "${project}" has no data yet; upload a file to /datasets first.`)
     throw refuse('unknown-dataset', `The project "${project}" has no dataset version "${id}".`, { dataset: id })
   }
 
   async #addTable(
     project: Project,
-    table: Pick<Table, 'columns' | 'rejected' | 'rejectedCount' | 'notes'> & { rows(): AsyncIterable<Row> | Iterable<Row> },
-    { origin, name, mode, provenance }: { origin: 'upload' | 'rows'; name: string | null; mode: Upload['mode']; provenance: Provenance },
+    table: Pick<Table, 'columns' | 'rejected' | 'rejectedCount' | 'notes'> & {
+      rows(): AsyncIterable<Row> | Iterable<Row>
+    },
+    {
+      origin,
+      name,
+      mode,
+      provenance,
+    }: { origin: 'upload' | 'rows'; name: string | null; mode: Upload['mode']; provenance: Provenance },
   ): Promise<Dataset> {
     const columns = table.columns.map((column) => column.name)
     checkColumns(columns, project, provenance)
-    const parent = mode === 'append' ? await newestDataset(this.#store.db, project.id, ['upload', 'rows']) : undefined
-    const rejected = { count: table.rejectedCount, first: [...table.rejected] }
     const keep = new Set(Object.keys(fieldsOf(project, 'inputs')))
-    const read = withOrigin(table.rows(), provenance, { source: name ?? 'api', keep, rejected })
-    return this.#write(project, {
-      origin,
-      parent,
-      name,
-      rows: read,
-      rejected,
-      notes: table.notes,
-    })
+    for (let attempt = 1; ; attempt++) {
+      const parent = mode === 'append' ? await newestDataset(this.#store.db, project.id, collectedOrigins) : undefined
+      const rejected = { count: table.rejectedCount, first: [...table.rejected] }
+      const rows = withOrigin(table.rows(), provenance, { source: name ?? 'api', keep, rejected })
+      try {
+        return await this.#write(project, { origin, parent, name, rows, rejected, notes: table.notes })
+      } catch (error) {
+        if (!(error instanceof Overtaken) || attempt === APPENDS) throw error
+      }
+    }
   }
 
   async #write(project: Project, version: NewVersion): Promise<Dataset> {
-    return this.#working(async (folder) => {
-      const to = path.join(folder, 'version')
-      await mkdir(to)
-      const test = await this.#testKeys(project)
-      let [added, keptOut] = [0, 0]
-      const all = async function* (parent: VersionRows | null): AsyncGenerator<DataRow> {
-        if (parent) for await (const row of parent.read()) yield counted(row)
-        for await (const row of version.rows) {
-          added++
-          yield counted(row)
-        }
-      }
-      const counted = (row: DataRow): DataRow => {
+    const { origin, name, rejected, parent } = version
+    const test = await this.#testKeys(project)
+    const base = origin === 'feedback' ? undefined : parent
+    let [added, keptOut] = [0, base?.kept_out ?? 0]
+    const counted = async function* (): AsyncGenerator<DataRow> {
+      for await (const row of version.rows) {
+        added++
         if (test?.keys.has(inputsKey(row.values, test.inputs))) keptOut++
-        return row
+        yield row
       }
-      const parent = version.parent && version.origin !== 'feedback' ? await this.open(project, version.parent.id) : null
-      const written = await writeRows(to, all(parent))
-      await parent?.close()
-      if (added === 0) throw refuse('too-few-rows', 'There is no row to keep; see "rejected" for those that could not be read.', { rejected: version.rejected })
-      const columns = await typesOf(to, written.filled)
-      const { hash } = await this.#store.artifacts.putTree(to)
-      const record = await insertDataset(this.#store.db, {
+      if (added === 0) throw refuse('too-few-rows', 'There is no row to keep.', { rejected })
+    }
+    const folder = rowsFolder(this.#store.folder, project.id)
+    const written = await writeRows(folder, counted(), base?.sha256)
+    const filled = sumOf(base?.filled ?? {}, written.filled)
+    const record = {
+      ...{
         id: version.id ?? newId(),
         project: project.id,
-        sha256: hash,
-        parent: version.parent?.id ?? null,
-        origin: version.origin,
-        name: version.name,
+        sha256: written.id,
+        parent: parent?.id ?? null,
+        origin,
+        name,
+      },
+      ...{
         rows: written.rows,
         added,
-        columns,
-        filled: Object.fromEntries(written.filled),
-        rejected: version.rejected,
+        filled,
+        rejected,
         kept_out: keptOut,
         notes: [...version.notes],
-        tree: hash,
         created_at: new Date(),
-      })
-      this.#events.emit(project.id, { kind: 'dataset', id: record.id, count: record.rows })
-      return view(record, project)
+      },
+      columns: await typesOf({ folder, id: written.id }, Object.keys(filled)),
+    }
+    const made = await insertDataset(this.#store.db, record, async (trx) => {
+      if (origin === 'feedback') return
+      const newest = await newestDataset(trx, project.id, collectedOrigins)
+      if (base && newest?.id !== base.id) throw new Overtaken()
     })
+    this.#events.emit(project.id, { kind: 'dataset', id: made.id, count: made.rows })
+    return view(made, project)
   }
 
   async #working<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -187,7 +221,12 @@ export function checkColumns(columns: string[], project: Project, provenance: Pr
   for (const name of [...wanted, ...Object.keys(fieldsOf(project, 'inputs'))]) {
     if (columns.includes(name)) continue
     const nearest = nearestName(name, columns)
-    const hint = nearest ? `Did you mean "${nearest}"?` : `The columns are: ${columns.slice(0, 20).map((one) => `"${one}"`).join(', ')}.`
+    const hint = nearest
+      ? `Did you mean "${nearest}"?`
+      : `The columns are: ${columns
+          .slice(0, 20)
+          .map((one) => `"${one}"`)
+          .join(', ')}.`
     throw refuse('missing-column', `There is no column "${name}" in the data. ${hint}`, { column: name, nearest })
   }
 }
@@ -197,15 +236,22 @@ export function fieldsOf(project: Project, side: 'inputs' | 'outputs'): Record<s
   return (project.spec?.[side] ?? {}) as Record<string, unknown>
 }
 
-async function typesOf(folder: string, filled: Map<string, number>): Promise<Dataset['columns']> {
-  const version = await VersionRows.open(folder)
-  const cells = new Map([...filled.keys()].map((name) => [name, [] as Row[string][]]))
-  for await (const { values } of version.read({ limit: TYPED_ROWS })) for (const [name, list] of cells) list.push(values[name] ?? null)
+function sumOf(before: Record<string, number>, added: Map<string, number>): Record<string, number> {
+  const sum = new Map(Object.entries(before))
+  for (const [name, count] of added) sum.set(name, (sum.get(name) ?? 0) + count)
+  return Object.fromEntries(sum)
+}
+
+async function typesOf(place: VersionPlace, names: string[]): Promise<Dataset['columns']> {
+  const version = await VersionRows.open(place)
+  const cells = new Map(names.map((name) => [name, [] as Row[string][]]))
+  for await (const { values } of version.read({ limit: TYPED_ROWS }))
+    for (const [name, list] of cells) list.push(values[name] ?? null)
   await version.close()
   return [...cells].map(([name, list]) => ({ name, type: inferType(list) }))
 }
 
-function view({ filled, tree: _, kept_out, created_at, project: __, ...record }: DatasetRecord, project: Project): Dataset {
+function view({ filled, kept_out, created_at, project: _, ...record }: DatasetRecord, project: Project): Dataset {
   const outputs = Object.keys(fieldsOf(project, 'outputs'))
   return {
     ...record,

@@ -25,16 +25,24 @@ export async function receiveFile(source: Readable, folder: string, name: string
   } catch (cause) {
     if (cause instanceof VolantError) throw cause
     const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw refuse('disk-full', 'The disk of the server is full; nothing was kept of the upload.')
-    throw refuse('upload-broken', `The upload of "${name}" broke off after ${bytes} bytes (${message}); nothing was kept of it.`)
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw refuse('disk-full', 'The disk of the server is full; nothing was kept of the upload.')
+    throw refuse(
+      'upload-broken',
+      `The upload of "${name}" broke off after ${bytes} bytes (${message}); nothing was kept of it.`,
+    )
   }
-  if ((await stat(file)).size === 0) throw refuse('empty-file', `The file "${name}" is empty; send a file with a header and rows.`)
+  if ((await stat(file)).size === 0)
+    throw refuse('empty-file', `The file "${name}" is empty; send a file with a header and rows.`)
   return file
 }
 
 /** The last part of the name the client gave, safe as a file name; the ending is kept because it tells the format. */
 function fileName(name: string): string {
-  const last = name.split(/[/\\]/).at(-1)!.replace(/[^\p{L}\p{N}._ -]/gu, '_')
+  const last = name
+    .split(/[/\\]/)
+    .at(-1)!
+    .replace(/[^\p{L}\p{N}._ -]/gu, '_')
   const safe = last.replace(/^\.+/, '').slice(-120)
   return safe === '' ? 'upload.csv' : safe
 }

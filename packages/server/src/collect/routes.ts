@@ -42,7 +42,13 @@ export function collectRoutes(app: App, projects: Projects, datasets: Datasets):
     method: 'GET',
     url: '/projects/:p/datasets',
     config: { scope: 'read' },
-    schema: { tags: ['collect'], summary: 'List dataset versions', params: byProject, querystring: paging, response: { 200: pageOf(dataset) } },
+    schema: {
+      tags: ['collect'],
+      summary: 'List dataset versions',
+      params: byProject,
+      querystring: paging,
+      response: { 200: pageOf(dataset) },
+    },
     handler: async ({ params, query }) => datasets.list(await projects.get(params.p), query),
   })
   app.route({
@@ -62,12 +68,19 @@ export async function takeFiles(app: App): Promise<void> {
 }
 
 /** The file of a request, whichever way it was sent, and its name. */
-export async function fileOf(request: FastifyRequest, name: string | undefined): Promise<{ stream: Readable; name: string | undefined }> {
+export async function fileOf(
+  request: FastifyRequest,
+  name: string | undefined,
+): Promise<{ stream: Readable; name: string | undefined }> {
   if (!request.isMultipart()) {
     if (request.body === undefined) throw refuse('empty-file', 'The request has no body; send the bytes of a file.')
     return { stream: request.body as Readable, name }
   }
   const part = await request.file()
-  if (!part) throw refuse('bad-request', 'The multipart body has no file part; add one, or send the bytes of the file as the body.')
+  if (!part)
+    throw refuse(
+      'bad-request',
+      'The multipart body has no file part; add one, or send the bytes of the file as the body.',
+    )
   return { stream: part.file, name: name ?? (part.filename || undefined) }
 }

@@ -1,8 +1,15 @@
-import { createWriteStream } from 'node:fs'
 import path from 'node:path'
-import { once } from 'node:events'
-import { finished } from 'node:stream/promises'
-import { type Cell, isMissing, openTable, type RejectedRow, type Row, type Table } from '@volant/data'
+import {
+  type Cell,
+  type DatasetRow,
+  isMissing,
+  type OpenVersion,
+  type RejectedRow,
+  type Row,
+  readDatasetVersion,
+  type Table,
+  writeDatasetVersion,
+} from '@volant/data'
 import type { Provenance } from './schema.js'
 
 /** What is known of a row beside its values. */
@@ -19,9 +26,6 @@ export interface DataRow {
   origin: Origin
 }
 
-const file = 'rows.jsonl'
-const marks = { source: '@source', time: '@time', subject: '@subject', consent: '@consent' } as const
-
 /** Rows that were turned away: how many, and the first of them. */
 export interface Rejected {
   count: number
@@ -30,68 +34,80 @@ export interface Rejected {
 
 const SHOWN = 100
 
+/** Where a version's rows are kept: a folder of Parquet parts and the version's id in it. */
+export interface VersionPlace {
+  folder: string
+  id: string
+}
+
+/** The folder of all row versions of a project. */
+export function rowsFolder(dataFolder: string, project: string): string {
+  return path.join(dataFolder, 'datasets', project)
+}
+
 export interface Written {
+  /** sha256 of the content. */
+  id: string
+  /** All rows, the parent's too. */
   rows: number
-  /** Rows with a value, per column, in order of first appearance. */
+  /** New rows with a value, per column, in order of first appearance. */
   filled: Map<string, number>
 }
 
-/** Writes the rows of a dataset version to a folder. */
-export async function writeRows(folder: string, rows: AsyncIterable<DataRow>): Promise<Written> {
-  const out = createWriteStream(path.join(folder, file))
+/** Writes rows as an immutable version, after those of `parent`. Nothing is seen of it before it is complete. */
+export async function writeRows(folder: string, rows: AsyncIterable<DataRow>, parent?: string): Promise<Written> {
   const filled = new Map<string, number>()
-  let count = 0
-  for await (const { values, origin } of rows) {
-    count++
-    for (const [column, value] of Object.entries(values)) filled.set(column, (filled.get(column) ?? 0) + (isMissing(value) ? 0 : 1))
-    const { source, time, subject, consent } = origin
-    const line = { ...values, [marks.source]: source, [marks.time]: time, [marks.subject]: subject, [marks.consent]: consent }
-    if (!out.write(`${JSON.stringify(line)}\n`)) await once(out, 'drain')
+  const counted = async function* (): AsyncGenerator<DatasetRow> {
+    for await (const { values, origin } of rows) {
+      for (const [column, value] of Object.entries(values))
+        filled.set(column, (filled.get(column) ?? 0) + (isMissing(value) ? 0 : 1))
+      const { source, time, subject, consent } = origin
+      yield {
+        row: values,
+        meta: { source, time, ...(subject !== null && { subject }), ...(consent !== null && { consent }) },
+      }
+    }
   }
-  out.end()
-  await finished(out)
-  return { rows: count, filled }
+  const version = await writeDatasetVersion(folder, counted(), parent === undefined ? {} : { parent })
+  return { id: version.id, rows: version.rows, filled }
 }
 
-/** The rows of a dataset version, in order. `columns` are those of the values. */
+/** The rows of a version, in order, with their origins. */
 export class VersionRows {
-  readonly table: Table
-  readonly columns: string[]
+  readonly #version: OpenVersion
 
-  constructor(table: Table) {
-    this.table = table
-    const reserved = new Set<string>(Object.values(marks))
-    this.columns = table.columns.map((column) => column.name).filter((name) => !reserved.has(name))
+  private constructor(version: OpenVersion) {
+    this.#version = version
   }
 
-  static async open(folder: string): Promise<VersionRows> {
-    return new VersionRows(await openTable(path.join(folder, file)))
+  static async open({ folder, id }: VersionPlace): Promise<VersionRows> {
+    return new VersionRows(await readDatasetVersion(folder, id))
+  }
+
+  get table(): Table {
+    return this.#version.table
+  }
+
+  get columns(): string[] {
+    return this.table.columns.map((column) => column.name)
   }
 
   async *read(range: { offset?: number; limit?: number } = {}): AsyncGenerator<DataRow> {
-    for await (const row of this.table.rows(range)) {
-      const text = (key: string): string | null => (row[key] === null || row[key] === undefined ? null : String(row[key]))
-      const values: Row = {}
-      for (const name of this.columns) values[name] = row[name] ?? null
+    const origins = this.#version.origins.rows(range)[Symbol.asyncIterator]()
+    for await (const values of this.table.rows(range)) {
+      const { value } = (await origins.next()) as { value: Row }
+      const text = (cell: Cell | undefined): string | null =>
+        cell === null || cell === undefined ? null : String(cell)
+      const { source, time, subject, consent } = value
       yield {
         values,
-        origin: {
-          source: text(marks.source) ?? '',
-          time: text(marks.time) ?? '',
-          subject: text(marks.subject),
-          consent: text(marks.consent),
-        },
+        origin: { source: String(source), time: String(time), subject: text(subject), consent: text(consent) },
       }
     }
   }
 
-  /** Path of the file itself, for a child process. */
-  get path(): string {
-    return this.table.path
-  }
-
   close(): Promise<void> {
-    return this.table.close()
+    return this.#version.close()
   }
 }
 
@@ -102,7 +118,9 @@ export async function* withOrigin(
   { source, keep, rejected }: { source: string; keep: ReadonlySet<string>; rejected: Rejected },
 ): AsyncGenerator<DataRow> {
   const { timeColumn, subjectColumn, sourceColumn, consentColumn } = provenance
-  const taken = [timeColumn, subjectColumn, sourceColumn, consentColumn].filter((name) => name !== undefined && !keep.has(name))
+  const taken = [timeColumn, subjectColumn, sourceColumn, consentColumn].filter(
+    (name) => name !== undefined && !keep.has(name),
+  )
   const now = provenance.time ? new Date(provenance.time).toISOString() : new Date().toISOString()
   let line = 0
   for await (const row of rows) {
@@ -110,7 +128,8 @@ export async function* withOrigin(
     const at = timeColumn ? readTime(row[timeColumn]) : now
     if (at === null) {
       const text = String(row[timeColumn!]).slice(0, 200)
-      if (rejected.count++ < SHOWN) rejected.first.push({ line, column: timeColumn, reason: 'no time that can be read', text })
+      if (rejected.count++ < SHOWN)
+        rejected.first.push({ line, column: timeColumn, reason: 'no time that can be read', text })
       continue
     }
     const values = { ...row }

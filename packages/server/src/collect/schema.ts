@@ -13,7 +13,9 @@ const provenance = {
 const mode = z.enum(['append', 'replace']).default('append')
 
 export const upload = z.object({
-  name: name.optional().meta({ description: 'File name; its ending tells the format: csv tsv jsonl parquet, also .gz.' }),
+  name: name
+    .optional()
+    .meta({ description: 'File name; its ending tells the format: csv tsv jsonl parquet, also .gz.' }),
   mode,
   ...provenance,
 })

@@ -1,11 +1,12 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { json, type Migration, type Tables } from '../store/index.js'
+import { json, type Migration, orderedJson, type Tables } from '../store/index.js'
 import type { Dataset } from './schema.js'
 
 interface DatasetTable {
   id: string
   project: string
   number: number
+  /** Names the rows' version in the project's folder. */
   sha256: string
   parent: string | null
   origin: Dataset['origin']
@@ -17,8 +18,6 @@ interface DatasetTable {
   rejected: Dataset['rejected']
   kept_out: number
   notes: string[]
-  /** Artifact tree that holds the rows. */
-  tree: string
   created_at: Date
 }
 export type DatasetRecord = Selectable<DatasetTable>
@@ -36,8 +35,8 @@ export const collectMigrations: Migration[] = [
       await sql`create table datasets (
         id text primary key, project text not null references projects (id) on delete cascade, number int not null,
         sha256 text not null, parent text, origin text not null, name text, rows int not null, added int not null,
-        columns jsonb not null, filled jsonb not null, rejected jsonb not null, kept_out int not null, notes jsonb not null,
-        tree text not null, created_at timestamptz not null, unique (project, number))`.execute(db)
+        columns jsonb not null, filled json not null, rejected jsonb not null, kept_out int not null, notes jsonb not null,
+        created_at timestamptz not null, unique (project, number))`.execute(db)
     },
   },
 ]
@@ -63,7 +62,7 @@ export async function insertDataset(
         ...dataset,
         number: (last ?? 0) + 1,
         columns: json(columns),
-        filled: json(filled),
+        filled: orderedJson(filled),
         rejected: json(rejected),
         notes: json(notes),
       })
@@ -77,13 +76,22 @@ export async function findDataset(db: Kysely<Tables>, project: string, id: strin
 }
 
 /** The newest dataset version, of some origins only when they are named. */
-export async function newestDataset(db: Kysely<Tables>, project: string, origins?: Dataset['origin'][]): Promise<DatasetRecord | undefined> {
+export async function newestDataset(
+  db: Kysely<Tables>,
+  project: string,
+  origins?: Dataset['origin'][],
+): Promise<DatasetRecord | undefined> {
   let query = db.selectFrom('datasets').selectAll().where('project', '=', project).orderBy('number', 'desc').limit(1)
   if (origins) query = query.where('origin', 'in', origins)
   return query.executeTakeFirst()
 }
 
-export async function listDatasets(db: Kysely<Tables>, project: string, limit: number, before: number): Promise<DatasetRecord[]> {
+export async function listDatasets(
+  db: Kysely<Tables>,
+  project: string,
+  limit: number,
+  before: number,
+): Promise<DatasetRecord[]> {
   return db
     .selectFrom('datasets')
     .selectAll()

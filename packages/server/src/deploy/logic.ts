@@ -32,13 +32,16 @@ export class Endpoints {
     const versions = endpoints.flatMap(({ project, champion, challenger }) =>
       [champion, challenger?.version].filter((one) => one !== undefined).map((version) => ({ project, version })),
     )
-    await Promise.all(versions.map(({ project, version }) => this.sessions.warm(project, version).catch(() => undefined)))
+    await Promise.all(
+      versions.map(({ project, version }) => this.sessions.warm(project, version).catch(() => undefined)),
+    )
   }
 
   /** Throws `unknown-endpoint`. */
   async get(project: string, name: string): Promise<Endpoint> {
     const endpoint = await findEndpoint(this.#store.db, project, name)
-    if (!endpoint) throw refuse('unknown-endpoint', `The project "${project}" has no endpoint "${name}".`, { endpoint: name })
+    if (!endpoint)
+      throw refuse('unknown-endpoint', `The project "${project}" has no endpoint "${name}".`, { endpoint: name })
     return endpoint
   }
 
@@ -61,8 +64,12 @@ export class Endpoints {
     }
     if (known.endpoint) return known.endpoint
     this.#known.delete(key)
-    if (name !== DEFAULT) throw refuse('unknown-endpoint', `The project "${project}" has no endpoint "${name}".`, { endpoint: name })
-    throw refuse('no-champion', `The project "${project}" has no deployed model version yet: PUT one to /endpoints/default.`)
+    if (name !== DEFAULT)
+      throw refuse('unknown-endpoint', `The project "${project}" has no endpoint "${name}".`, { endpoint: name })
+    throw refuse(
+      'no-champion',
+      `The project "${project}" has no deployed model version yet: PUT one to /endpoints/default.`,
+    )
   }
 
   async live(project: string): Promise<Map<string, string[]>> {
@@ -84,12 +91,23 @@ export class Endpoints {
   }
 
   /** Makes a version (default: the challenger) the champion. `extra` joins the transaction that switches. */
-  async promote(project: string, name: string, version?: string, extra?: (trx: Kysely<Tables>) => Promise<void>): Promise<Endpoint> {
+  async promote(
+    project: string,
+    name: string,
+    version?: string,
+    extra?: (trx: Kysely<Tables>) => Promise<void>,
+  ): Promise<Endpoint> {
     const change = (now: Endpoint | undefined) => {
       const champion = version ?? now?.challenger?.version
-      if (!champion) throw refuse('no-challenger', `The endpoint "${name}" has no challenger; name the version to promote.`)
+      if (!champion)
+        throw refuse('no-challenger', `The endpoint "${name}" has no challenger; name the version to promote.`)
       const challenger = now?.challenger?.version === champion ? null : (now?.challenger ?? null)
-      return { champion, challenger, shadow: now?.shadow === champion ? null : (now?.shadow ?? null), previous: remembered(now, champion) }
+      return {
+        champion,
+        challenger,
+        shadow: now?.shadow === champion ? null : (now?.shadow ?? null),
+        previous: remembered(now, champion),
+      }
     }
     return this.#switch(project, name, change, extra)
   }

@@ -26,14 +26,26 @@ export function deployRoutes(app: App, projects: Projects, endpoints: Endpoints)
     method: 'PUT',
     url: '/projects/:p/endpoints/:e',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Deploy: set what an endpoint serves', params: byEndpoint, body: newEndpoint, response: { 200: endpoint } },
+    schema: {
+      tags,
+      summary: 'Deploy: set what an endpoint serves',
+      params: byEndpoint,
+      body: newEndpoint,
+      response: { 200: endpoint },
+    },
     handler: async ({ params, body }) => endpoints.put((await projects.get(params.p)).id, params.e, body),
   })
   app.route({
     method: 'POST',
     url: '/projects/:p/endpoints/:e/promote',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Make the challenger (or a named version) the champion', params: byEndpoint, body: promotion, response: { 200: endpoint } },
+    schema: {
+      tags,
+      summary: 'Make the challenger (or a named version) the champion',
+      params: byEndpoint,
+      body: promotion,
+      response: { 200: endpoint },
+    },
     handler: async ({ params, body }) => {
       await endpoints.get(params.p, params.e)
       return endpoints.promote(params.p, params.e, body.version)
@@ -43,7 +55,13 @@ export function deployRoutes(app: App, projects: Projects, endpoints: Endpoints)
     method: 'POST',
     url: '/projects/:p/endpoints/:e/rollback',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Go back to the earlier champion', params: byEndpoint, body: z.unknown(), response: { 200: endpoint } },
+    schema: {
+      tags,
+      summary: 'Go back to the earlier champion',
+      params: byEndpoint,
+      body: z.unknown(),
+      response: { 200: endpoint },
+    },
     handler: ({ params }) => endpoints.rollback(params.p, params.e),
   })
 }

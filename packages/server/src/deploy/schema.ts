@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { id, timeText } from '../schema.js'
 
-export const endpointName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'expected small letters, digits and "-", at most 63' })
+export const endpointName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'expected small letters, digits and "-", at most 63' })
 const share = z.number().min(0).max(1).meta({ description: 'Share of the traffic (0..1).' })
 
 export const newEndpoint = z.strictObject({
@@ -11,7 +13,7 @@ export const newEndpoint = z.strictObject({
 })
 export type NewEndpoint = z.output<typeof newEndpoint>
 
-export const promotion = z.strictObject({ version: id.optional() }).default({})
+export const promotion = z.strictObject({ version: id.optional() }).prefault({})
 
 export const endpoint = z
   .object({

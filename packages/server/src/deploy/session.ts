@@ -49,7 +49,10 @@ export class Session {
 
   constructor(folder: string, limits: Partial<SessionLimits> = {}) {
     this.#limits = { ...defaults, ...limits }
-    this.#worker = new Worker(new URL('../../dist/deploy/worker.js', import.meta.url), { workerData: { folder } })
+    this.#worker = new Worker(new URL('../../dist/deploy/worker.js', import.meta.url), {
+      workerData: { folder },
+      execArgv: [],
+    })
     this.#worker.unref()
     this.#ready = new Promise((resolve, reject) => {
       const late = setTimeout(

@@ -24,7 +24,9 @@ export const deployMigrations: Migration[] = [
     up: async (db) => {
       await sql`create table endpoints (
         project text not null references projects (id) on delete cascade, name text not null, champion text not null,
-        challenger jsonb, shadow text, previous jsonb not null, updated_at timestamptz not null, primary key (project, name))`.execute(db)
+        challenger jsonb, shadow text, previous jsonb not null, updated_at timestamptz not null, primary key (project, name))`.execute(
+        db,
+      )
     },
   },
 ]
@@ -32,7 +34,13 @@ export const deployMigrations: Migration[] = [
 /** Writes an endpoint as it is to be from now on. */
 export async function putEndpoint(db: Kysely<Tables>, project: string, endpoint: Endpoint): Promise<void> {
   const { name, champion, challenger, shadow, previous } = endpoint
-  const values = { champion, challenger: json(challenger), shadow, previous: json(previous), updated_at: new Date(endpoint.updatedAt) }
+  const values = {
+    champion,
+    challenger: json(challenger),
+    shadow,
+    previous: json(previous),
+    updated_at: new Date(endpoint.updatedAt),
+  }
   await db
     .insertInto('endpoints')
     .values({ project, name, ...values })
@@ -41,7 +49,12 @@ export async function putEndpoint(db: Kysely<Tables>, project: string, endpoint:
 }
 
 export async function findEndpoint(db: Kysely<Tables>, project: string, name: string): Promise<Endpoint | undefined> {
-  const row = await db.selectFrom('endpoints').selectAll().where('project', '=', project).where('name', '=', name).executeTakeFirst()
+  const row = await db
+    .selectFrom('endpoints')
+    .selectAll()
+    .where('project', '=', project)
+    .where('name', '=', name)
+    .executeTakeFirst()
   return row && view(row)
 }
 

@@ -26,7 +26,11 @@ export class Evaluations {
     if (!before || !now || before.testSet !== now.testSet) return null
     const read = async (hash: string) => (await this.#store.artifacts.read(hash)).toString()
     const input = { champion: await read(before.scores), candidate: await read(now.scores) }
-    return (await runChild({ entry: new URL('../../dist/evaluate/child.js', import.meta.url), input, signal })) as Gate | null
+    return (await runChild({
+      entry: new URL('../../dist/evaluate/child.js', import.meta.url),
+      input,
+      signal,
+    })) as Gate | null
   }
 }
 

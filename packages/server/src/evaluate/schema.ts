@@ -3,7 +3,9 @@ import { interval, metricValues, timeText } from '../schema.js'
 
 export const coverage = z.object({
   precision: z.number(),
-  share: z.number().meta({ description: 'Share of the test rows (0..1) that can be answered alone at this precision.' }),
+  share: z
+    .number()
+    .meta({ description: 'Share of the test rows (0..1) that can be answered alone at this precision.' }),
   threshold: z.number().meta({ description: 'Least probability of a row answered alone.' }),
   reached: z.number().meta({ description: 'Share of those rows that are right.' }),
 })

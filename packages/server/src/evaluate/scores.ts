@@ -63,7 +63,8 @@ function coverageOf(outcomes: Outcomes): Coverage | null {
  * as a wrong answer, it is not left out.
  */
 export function outcomesOf(output: OutputScores & { positive: string | null }, more: readonly string[] = []): Outcomes {
-  if (!output.probabilities || !output.classes) return numberOutcomes(output.labels.map(Number), output.values.map(Number))
+  if (!output.probabilities || !output.classes)
+    return numberOutcomes(output.labels.map(Number), output.values.map(Number))
   const known = output.classes
   const classes = [...new Set([...known, ...more, ...output.labels.map(String)])]
   const place = new Map(classes.map((name, at) => [name, at]))
@@ -103,5 +104,10 @@ export function compareScores(champion: Scores, candidate: Scores): Gate | null 
     const { metric, weight } = compared[name]!
     return [name, { metric, weight, ...output }]
   })
-  return { rows: candidate.rows, outputs: Object.fromEntries(outputs), difference: joint.difference, interval: joint.interval }
+  return {
+    rows: candidate.rows,
+    outputs: Object.fromEntries(outputs),
+    difference: joint.difference,
+    interval: joint.interval,
+  }
 }

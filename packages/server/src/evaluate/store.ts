@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { json, type Migration, type Tables } from '../store/index.js'
+import { type Migration, orderedJson, type Tables } from '../store/index.js'
 import type { Evaluation, Scored } from './schema.js'
 
 interface EvaluationTable {
@@ -24,7 +24,9 @@ export const evaluateMigrations: Migration[] = [
     up: async (db) => {
       await sql`create table evaluations (
         version text primary key, project text not null references projects (id) on delete cascade,
-        test_set text not null, scored jsonb not null, scores text not null, created_at timestamptz not null)`.execute(db)
+        test_set text not null, scored json not null, scores text not null, created_at timestamptz not null)`.execute(
+        db,
+      )
     },
   },
 ]
@@ -38,15 +40,21 @@ export interface NewEvaluation {
 }
 
 /** Keeps an evaluation; called in the transaction that makes the model version. */
-export async function insertEvaluation(trx: Kysely<Tables>, { version, project, testSet, scored, scores }: NewEvaluation): Promise<void> {
+export async function insertEvaluation(
+  trx: Kysely<Tables>,
+  { version, project, testSet, scored, scores }: NewEvaluation,
+): Promise<void> {
   await trx
     .insertInto('evaluations')
-    .values({ version, project, test_set: testSet, scored: json(scored), scores, created_at: new Date() })
+    .values({ version, project, test_set: testSet, scored: orderedJson(scored), scores, created_at: new Date() })
     .execute()
 }
 
 /** Evaluations of some versions, by version. */
-export async function findEvaluations(db: Kysely<Tables>, versions: string[]): Promise<Map<string, Evaluation & { scores: string }>> {
+export async function findEvaluations(
+  db: Kysely<Tables>,
+  versions: string[],
+): Promise<Map<string, Evaluation & { scores: string }>> {
   if (versions.length === 0) return new Map()
   const rows = await db.selectFrom('evaluations').selectAll().where('version', 'in', versions).execute()
   return new Map(

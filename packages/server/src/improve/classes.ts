@@ -1,5 +1,5 @@
 import { isMissing } from '@volant/data'
-import { type Datasets, VersionRows } from '../collect/index.js'
+import { type Datasets, type VersionPlace, VersionRows } from '../collect/index.js'
 import type { Project } from '../needs/index.js'
 import type { TestSets } from '../prepare/index.js'
 import type { FormField } from '../train/index.js'
@@ -14,7 +14,7 @@ const MOST = 10_000
 export class KnownClasses {
   readonly #datasets: Datasets
   readonly #testSets: TestSets
-  /** Distinct values by folder and column; folders never change. */
+  /** Distinct values by version and column; versions never change. */
   readonly #found = new Map<string, Promise<Set<string>>>()
 
   constructor(datasets: Datasets, testSets: TestSets) {
@@ -25,16 +25,19 @@ export class KnownClasses {
   async of(project: Project, output: string, field: FormField | undefined): Promise<Set<string>> {
     const classes = new Set([...(field?.classes ?? []), ...(project.classes?.[output] ?? [])])
     const collected = await this.#datasets.collected(project)
-    const folders = [collected && (await this.#datasets.folder(project, collected.id)), (await this.#testSets.find(project)) && (await this.#testSets.folder(project))]
-    for (const folder of folders) if (folder) for (const name of await this.#valuesOf(folder, output)) classes.add(name)
+    const places = [
+      collected && (await this.#datasets.place(project, collected.id)),
+      (await this.#testSets.find(project)) && (await this.#testSets.place(project)),
+    ]
+    for (const place of places) if (place) for (const name of await this.#valuesOf(place, output)) classes.add(name)
     return classes
   }
 
-  #valuesOf(folder: string, column: string): Promise<Set<string>> {
-    const key = `${folder}\n${column}`
+  #valuesOf(place: VersionPlace, column: string): Promise<Set<string>> {
+    const key = JSON.stringify([place.id, column])
     let found = this.#found.get(key)
     if (!found) {
-      found = readValues(folder, column)
+      found = readValues(place, column)
       this.#found.set(key, found)
       found.catch(() => this.#found.delete(key))
       if (this.#found.size > 200) this.#found.delete(this.#found.keys().next().value!)
@@ -43,11 +46,12 @@ export class KnownClasses {
   }
 }
 
-async function readValues(folder: string, column: string): Promise<Set<string>> {
-  const version = await VersionRows.open(folder)
+async function readValues(place: VersionPlace, column: string): Promise<Set<string>> {
+  const version = await VersionRows.open(place)
   const values = new Set<string>()
   if (version.columns.includes(column))
-    for (const cell of await version.table.column(column)) if (!isMissing(cell) && values.size < MOST) values.add(String(cell).trim())
+    for (const cell of await version.table.column(column))
+      if (!isMissing(cell) && values.size < MOST) values.add(String(cell).trim())
   await version.close()
   return values
 }

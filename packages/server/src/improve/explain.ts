@@ -15,7 +15,11 @@ export function decide(gate: Gate): Exclude<Decision, 'first'> {
 }
 
 /** Why it was decided so, in plain words, English and Chinese. */
-export function explain(decision: Decision, gate: Gate | null, labels: Iteration['labels']): NonNullable<Iteration['explanation']> {
+export function explain(
+  decision: Decision,
+  gate: Gate | null,
+  labels: Iteration['labels'],
+): NonNullable<Iteration['explanation']> {
   if (decision === 'first' || gate === null) {
     const first = decision === 'first'
     return {
@@ -24,12 +28,22 @@ export function explain(decision: Decision, gate: Gate | null, labels: Iteration
       en: first
         ? `There was no model yet, so this one, trained on ${labels.rows} rows, answers from now on.`
         : 'The two models share no output with labels in the frozen test set, so nothing is proven; the champion stays.',
-      zh: first ? `此前没有模型，因此这个用 ${labels.rows} 行训练的模型从现在起负责回答。` : '两个模型没有共同的、在冻结测试集中带标签的输出，无法证明优劣；保留现任模型。',
+      zh: first
+        ? `此前没有模型，因此这个用 ${labels.rows} 行训练的模型从现在起负责回答。`
+        : '两个模型没有共同的、在冻结测试集中带标签的输出，无法证明优劣；保留现任模型。',
     }
   }
   const harmed = Object.entries(gate.outputs).find(([, { interval }]) => interval[1] < 0)?.[0]
   const code = decision === 'kept' && gate.interval[0] > 0 && harmed ? 'kept-output-worse' : decision
-  const params = { rows: gate.rows, difference: gate.difference, interval: gate.interval, outputs: gate.outputs, new: labels.new, used: labels.used, output: harmed }
+  const params = {
+    rows: gate.rows,
+    difference: gate.difference,
+    interval: gate.interval,
+    outputs: gate.outputs,
+    new: labels.new,
+    used: labels.used,
+    output: harmed,
+  }
   const en = `${measured(gate, english)} ${ends[code]!.en(labels.new, harmed)}`
   const zh = `${measured(gate, chinese)}${ends[code]!.zh(labels.new, harmed)}`
   return { code, params, en, zh }
@@ -46,7 +60,8 @@ const english: Words = {
   intro: (rows) => `On the ${rows} rows of the frozen test set`,
   output: (name, metric, from, to) => `${name} went from ${from} to ${to} (${metric})`,
   joiner: ', ',
-  difference: (difference, low, high) => `; the difference is ${difference}, between ${low} and ${high} with 95 % certainty.`,
+  difference: (difference, low, high) =>
+    `; the difference is ${difference}, between ${low} and ${high} with 95 % certainty.`,
 }
 
 const chinese: Words = {
@@ -56,7 +71,10 @@ const chinese: Words = {
   difference: (difference, low, high) => `；差异为 ${difference}，95% 置信区间为 ${low} 到 ${high}。`,
 }
 
-const ends: Record<string, { en: (labels: number, output?: string) => string; zh: (labels: number, output?: string) => string }> = {
+const ends: Record<
+  string,
+  { en: (labels: number, output?: string) => string; zh: (labels: number, output?: string) => string }
+> = {
   promoted: {
     en: (labels) => `That is proven better, so the new model answers from now on (${labels} new labels).`,
     zh: (labels) => `已证明更好，新模型从现在起负责回答（${labels} 个新标签）。`,
@@ -66,11 +84,13 @@ const ends: Record<string, { en: (labels: number, output?: string) => string; zh
     zh: (labels) => `尚不能证明更好，因此保留现任模型；这 ${labels} 个新标签下次仍会计入。`,
   },
   'kept-output-worse': {
-    en: (labels, output) => `Overall it is better, but "${output}" got provably worse, so the champion stays; the ${labels} new labels count again next time.`,
+    en: (labels, output) =>
+      `Overall it is better, but "${output}" got provably worse, so the champion stays; the ${labels} new labels count again next time.`,
     zh: (labels, output) => `总体更好，但“${output}”已证明变差，因此保留现任模型；这 ${labels} 个新标签下次仍会计入。`,
   },
   'set-aside': {
-    en: (labels) => `That is proven worse, so the champion stays and the ${labels} new labels are set aside until somebody looks at them and releases them.`,
+    en: (labels) =>
+      `That is proven worse, so the champion stays and the ${labels} new labels are set aside until somebody looks at them and releases them.`,
     zh: (labels) => `已证明更差，因此保留现任模型，并将这 ${labels} 个新标签搁置，待人工检查后再放行。`,
   },
 }

@@ -4,8 +4,8 @@ import { type ProblemCode, refuse } from '../errors.js'
 import type { Events } from '../events.js'
 import type { Metrics } from '../metrics.js'
 import type { Project } from '../needs/index.js'
-import type { PredictionRecord, Predictions } from '../serve/index.js'
 import { cutPage, type Page } from '../schema.js'
+import type { PredictionRecord, Predictions } from '../serve/index.js'
 import type { Journal, Store } from '../store/index.js'
 import type { FormField, Versions } from '../train/index.js'
 import type { KnownClasses } from './classes.js'
@@ -39,8 +39,15 @@ export class FeedbackBook {
   /** Checks and keeps feedback; what is wrong is refused item by item. On the disk before it is acknowledged. */
   async give(project: Project, channel: string, items: NewFeedback[]): Promise<Taken[]> {
     const { journal, predictions, events, metrics } = this.#parts
-    if (items.length > MOST) throw refuse('too-many-rows', `One request may have ${MOST} feedback items, this one has ${items.length}; send it in parts.`)
-    const about = await predictions.find(project.id, items.map((item) => item.predictionId))
+    if (items.length > MOST)
+      throw refuse(
+        'too-many-rows',
+        `One request may have ${MOST} feedback items, this one has ${items.length}; send it in parts.`,
+      )
+    const about = await predictions.find(
+      project.id,
+      items.map((item) => item.predictionId),
+    )
     const known = await this.#known(items.map((item) => keyOf(project.id, item.id)))
     const now = new Date().toISOString()
     const added: { record: FeedbackRecord; version: string; taken: { id: string; duplicate: boolean } }[] = []
@@ -48,10 +55,21 @@ export class FeedbackBook {
     for (const item of items) {
       try {
         const prediction = about.get(item.predictionId)
-        if (!prediction) throw refuse('unknown-prediction', `The project "${project.id}" has no prediction "${item.predictionId}".`, { prediction: item.predictionId })
-        const record = { ...(await this.#checked(project, item, prediction)), channel, receivedAt: now, at: item.at ? new Date(item.at).toISOString() : now }
+        if (!prediction)
+          throw refuse('unknown-prediction', `The project "${project.id}" has no prediction "${item.predictionId}".`, {
+            prediction: item.predictionId,
+          })
+        const record = {
+          ...(await this.#checked(project, item, prediction)),
+          channel,
+          receivedAt: now,
+          at: item.at ? new Date(item.at).toISOString() : now,
+        }
         const before = known.get(record.id)
-        if (before && !sameContent(before, record)) throw refuse('id-reused', `The id "${item.id}" was used before for other feedback; make a new id.`, { id: item.id })
+        if (before && !sameContent(before, record))
+          throw refuse('id-reused', `The id "${item.id}" was used before for other feedback; make a new id.`, {
+            id: item.id,
+          })
         const taken = { id: item.id, duplicate: before !== undefined }
         answers.push(taken)
         if (before) continue
@@ -65,7 +83,9 @@ export class FeedbackBook {
     if (added.length === 0) return answers
     const kept = await journal.append([
       ...added.map(({ record }) => ({ kind: 'feedback', record })),
-      ...[...countBy(added, ({ version }) => version)].map(([version, feedback]) => usageEntry({ project: project.id, channel, version, feedback })),
+      ...[...countBy(added, ({ version }) => version)].map(([version, feedback]) =>
+        usageEntry({ project: project.id, channel, version, feedback }),
+      ),
     ])
     added.forEach(({ record, taken }, at) => {
       taken.duplicate = kept[at]!.duplicate
@@ -103,11 +123,19 @@ export class FeedbackBook {
       const waiting = journal.find('feedback', key) as FeedbackRecord | undefined
       if (waiting) known.set(key, waiting)
     }
-    for (const record of await findFeedback(store.db, keys.filter((key) => !known.has(key)))) known.set(record.id, record)
+    for (const record of await findFeedback(
+      store.db,
+      keys.filter((key) => !known.has(key)),
+    ))
+      known.set(record.id, record)
     return known
   }
 
-  async #checked(project: Project, item: NewFeedback, prediction: PredictionRecord): Promise<Omit<FeedbackRecord, 'channel' | 'receivedAt' | 'at'>> {
+  async #checked(
+    project: Project,
+    item: NewFeedback,
+    prediction: PredictionRecord,
+  ): Promise<Omit<FeedbackRecord, 'channel' | 'receivedAt' | 'at'>> {
     const output = outputOf(item, prediction)
     const value = item.kind === 'label' ? await this.#label(project, item, output!, prediction) : opinion(item)
     return {
@@ -123,7 +151,12 @@ export class FeedbackBook {
   }
 
   /** The label in the form that training reads. */
-  async #label(project: Project, { value }: NewFeedback, output: string, { version }: PredictionRecord): Promise<Feedback['value']> {
+  async #label(
+    project: Project,
+    { value }: NewFeedback,
+    output: string,
+    { version }: PredictionRecord,
+  ): Promise<Feedback['value']> {
     const field = (await this.#parts.versions.form(project.id, version)).outputs.find((one) => one.name === output)
     if (field?.type === 'number') return number(value, output)
     if (field?.type === 'boolean') return boolean(value, output)
@@ -131,8 +164,17 @@ export class FeedbackBook {
     const classes = await this.#parts.classes.of(project, output, field as FormField | undefined)
     if (classes.has(wanted)) return wanted
     const nearest = nearestName(wanted, [...classes])
-    const hint = nearest ? `Did you mean "${nearest}"?` : `The classes are ${[...classes].slice(0, 20).map((one) => `"${one}"`).join(', ')}.`
-    throw refuse('unknown-label', `"${wanted.slice(0, 100)}" is no class of the output "${output}". ${hint} A new class is added to "classes" of the project first.`, { output, nearest })
+    const hint = nearest
+      ? `Did you mean "${nearest}"?`
+      : `The classes are ${[...classes]
+          .slice(0, 20)
+          .map((one) => `"${one}"`)
+          .join(', ')}.`
+    throw refuse(
+      'unknown-label',
+      `"${wanted.slice(0, 100)}" is no class of the output "${output}". ${hint} A new class is added to "classes" of the project first.`,
+      { output, nearest },
+    )
   }
 }
 
@@ -152,15 +194,23 @@ function outputOf({ output, kind }: NewFeedback, { outputs }: PredictionRecord):
   if (output !== undefined) {
     if (names.includes(output)) return output
     const nearest = nearestName(output, names)
-    const hint = nearest ? `Did you mean "${nearest}"?` : `Its outputs are ${names.map((name) => `"${name}"`).join(', ')}.`
+    const hint = nearest
+      ? `Did you mean "${nearest}"?`
+      : `Its outputs are ${names.map((name) => `"${name}"`).join(', ')}.`
     throw refuse('wrong-output', `The prediction has no output "${output}". ${hint}`, { output, nearest })
   }
   if (names.length === 1) return names[0]!
   if (kind !== 'label') return null
-  throw refuse('wrong-output', `The prediction has the outputs ${names.map((name) => `"${name}"`).join(', ')}; say which one the label is for.`)
+  throw refuse(
+    'wrong-output',
+    `The prediction has the outputs ${names.map((name) => `"${name}"`).join(', ')}; say which one the label is for.`,
+  )
 }
 
-const expectations: Record<Exclude<NewFeedback['kind'], 'label'>, [expected: string, fits: (value: unknown) => boolean]> = {
+const expectations: Record<
+  Exclude<NewFeedback['kind'], 'label'>,
+  [expected: string, fits: (value: unknown) => boolean]
+> = {
   rating: ['a number from 1 to 5', (value) => typeof value === 'number' && value >= 1 && value <= 5],
   click: ['true or false', (value) => typeof value === 'boolean'],
   conversion: ['true or what it was worth, a number', (value) => typeof value === 'number' || value === true],
@@ -171,22 +221,39 @@ const expectations: Record<Exclude<NewFeedback['kind'], 'label'>, [expected: str
 /** The value of feedback that is no label. */
 function opinion({ kind, value }: NewFeedback): Feedback['value'] {
   const [expected, fits] = expectations[kind as Exclude<NewFeedback['kind'], 'label'>]
-  if (!fits(value)) throw refuse('bad-value', `Feedback of kind "${kind}": expected ${expected}, found ${JSON.stringify(value).slice(0, 100)}.`, { kind })
+  if (!fits(value))
+    throw refuse(
+      'bad-value',
+      `Feedback of kind "${kind}": expected ${expected}, found ${JSON.stringify(value).slice(0, 100)}.`,
+      { kind },
+    )
   if (typeof value === 'string' && value.length > LONGEST_TEXT)
-    throw refuse('bad-value', `Feedback of kind "${kind}": expected at most ${LONGEST_TEXT} characters, found ${value.length}.`, { kind })
+    throw refuse(
+      'bad-value',
+      `Feedback of kind "${kind}": expected at most ${LONGEST_TEXT} characters, found ${value.length}.`,
+      { kind },
+    )
   return value
 }
 
 function number(value: Feedback['value'], output: string): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw refuse('bad-value', `The label of "${output}": expected a number, found ${JSON.stringify(value).slice(0, 100)}.`, { output })
+  throw refuse(
+    'bad-value',
+    `The label of "${output}": expected a number, found ${JSON.stringify(value).slice(0, 100)}.`,
+    { output },
+  )
 }
 
 function boolean(value: Feedback['value'], output: string): boolean {
   if (typeof value === 'boolean') return value
   const text = String(value).trim().toLowerCase()
   if (text === 'true' || text === 'false') return text === 'true'
-  throw refuse('unknown-label', `The label of "${output}": expected true or false, found ${JSON.stringify(value).slice(0, 100)}.`, { output })
+  throw refuse(
+    'unknown-label',
+    `The label of "${output}": expected true or false, found ${JSON.stringify(value).slice(0, 100)}.`,
+    { output },
+  )
 }
 
 function sameContent(a: FeedbackRecord, b: FeedbackRecord): boolean {
@@ -197,7 +264,17 @@ function cursorOf({ id }: FeedbackRecord): string {
   return Buffer.from(id).toString('base64url')
 }
 
-function view({ feedbackId, prediction, output, kind, value, at, receivedAt, channel, subject }: FeedbackRecord): Feedback {
+function view({
+  feedbackId,
+  prediction,
+  output,
+  kind,
+  value,
+  at,
+  receivedAt,
+  channel,
+  subject,
+}: FeedbackRecord): Feedback {
   return { id: feedbackId, predictionId: prediction, output, kind, value, at, receivedAt, channel, subject }
 }
 

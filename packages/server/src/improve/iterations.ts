@@ -58,16 +58,39 @@ export class Iterations {
   /** Queues an iteration. Throws `no-data`, `no-new-labels`, `improve-running`. */
   async create(project: Project, request: ImproveRequest): Promise<Iteration> {
     const { store, jobs, journal, datasets, endpoints, events } = this.#parts
-    if (!(await datasets.collected(project))) throw refuse('no-data', `The project "${project.id}" has no collected rows yet; upload a file to /datasets first.`)
+    if (!(await datasets.collected(project)))
+      throw refuse(
+        'no-data',
+        `The project "${project.id}" has no collected rows yet; upload a file to /datasets first.`,
+      )
     await journal.flush()
     const { waiting } = await countFeedback(store.db, project.id)
     if (waiting < request.minimumLabels)
-      throw refuse('no-new-labels', `${waiting} labels are new since the last iteration, at least ${request.minimumLabels} are wanted; give feedback of kind "label" first.`, { waiting })
-    const champion = (await endpoints.list(project.id)).find((endpoint) => endpoint.name === request.endpoint)?.champion ?? null
+      throw refuse(
+        'no-new-labels',
+        `${waiting} labels are new since the last iteration, at least ${request.minimumLabels} are wanted; give feedback of kind "label" first.`,
+        { waiting },
+      )
+    const champion =
+      (await endpoints.list(project.id)).find((endpoint) => endpoint.name === request.endpoint)?.champion ?? null
     const record = {
       ...{ id: newId(), project: project.id, request, state: 'waiting' as const, champion },
-      ...{ reason: null, run: null, dataset: null, candidate: null, decision: null, gate: null, accuracy: null, explanation: null },
-      ...{ labels: { new: waiting, used: 0, rows: 0, disagreements: 0 }, released: false, created_at: new Date(), ended_at: null },
+      ...{
+        reason: null,
+        run: null,
+        dataset: null,
+        candidate: null,
+        decision: null,
+        gate: null,
+        accuracy: null,
+        explanation: null,
+      },
+      ...{
+        labels: { new: waiting, used: 0, rows: 0, disagreements: 0 },
+        released: false,
+        created_at: new Date(),
+        ended_at: null,
+      },
     }
     try {
       const made = await store.db.transaction().execute(async (trx) => {
@@ -114,10 +137,16 @@ export class Iterations {
     progress({ stage: 'prepare', share: 0.02 })
     const dataset = found.dataset ?? (await this.#collect(project, found))
     const run = (await this.#find(project.id, found.id)).run ?? (await this.#train(project, found, dataset))
-    const ended = await this.#parts.runs.ended(project.id, run, signal, ({ progress: { share, stage, secondsLeft } }) => {
-      progress({ stage: stage ?? 'train', share: 0.05 + 0.9 * (share ?? 0), secondsLeft })
-    })
-    if (ended.state !== 'done') throw new VolantError('run-failed', `Its run ended ${ended.state}: ${ended.reason ?? 'without a reason'}`)
+    const ended = await this.#parts.runs.ended(
+      project.id,
+      run,
+      signal,
+      ({ progress: { share, stage, secondsLeft } }) => {
+        progress({ stage: stage ?? 'train', share: 0.05 + 0.9 * (share ?? 0), secondsLeft })
+      },
+    )
+    if (ended.state !== 'done')
+      throw new VolantError('run-failed', `Its run ended ${ended.state}: ${ended.reason ?? 'without a reason'}`)
     progress({ stage: 'evaluate', share: 0.96 })
     return this.#conclude(project, found, ended.version!, signal)
   }
@@ -139,7 +168,9 @@ export class Iterations {
         origin: 'feedback',
         parent: collected.id,
         rows: withLabels(base, rows, inputs, outputs),
-        notes: [`${labels.length} labels from feedback on ${rows.size} rows, ${disagreements} of them given differently before (the latest counts)`],
+        notes: [
+          `${labels.length} labels from feedback on ${rows.size} rows, ${disagreements} of them given differently before (the latest counts)`,
+        ],
       })
       const counted = { new: fresh, used: labels.length, rows: 0, disagreements }
       await changeIteration(store.db, id, { dataset: made.id, labels: counted })
@@ -151,7 +182,12 @@ export class Iterations {
 
   async #train(project: Project, { id, champion, request }: IterationRecord, dataset: string): Promise<string> {
     const { timeLimit, seed } = request
-    const settings = { dataset, ...(timeLimit && { timeLimit }), ...(seed !== undefined && { seed }), note: `iteration ${id}` }
+    const settings = {
+      dataset,
+      ...(timeLimit && { timeLimit }),
+      ...(seed !== undefined && { seed }),
+      note: `iteration ${id}`,
+    }
     const run = await this.#parts.runs.create(project, settings, {
       parent: champion,
       extra: async (trx, run) => {
@@ -167,14 +203,23 @@ export class Iterations {
     const { endpoint: name } = record.request
     const champion = (await endpoints.list(project.id)).find((endpoint) => endpoint.name === name)?.champion ?? null
     const gate = champion === null ? null : await evaluations.compare(champion, candidate, signal)
-    const decision: NonNullable<Iteration['decision']> = champion === null ? 'first' : gate === null ? 'kept' : decide(gate)
+    const decision: NonNullable<Iteration['decision']> =
+      champion === null ? 'first' : gate === null ? 'kept' : decide(gate)
     const { trainedOn } = await versions.get(project.id, candidate, new Map())
     const { labels } = await this.#find(project.id, record.id)
     const counted = { ...labels, rows: trainedOn.rows }
     const promoted = decision === 'promoted' || decision === 'first'
     const evaluation = await evaluations.of(promoted ? candidate : champion!)
     const end = {
-      ...{ state: 'done' as const, ended_at: new Date(), champion, candidate, decision, gate: gate as Gate | null, labels: counted },
+      ...{
+        state: 'done' as const,
+        ended_at: new Date(),
+        champion,
+        candidate,
+        decision,
+        gate: gate as Gate | null,
+        labels: counted,
+      },
       accuracy: evaluation && primaryOf(evaluation),
       explanation: explain(decision, gate, counted),
     }
@@ -202,7 +247,8 @@ export class Iterations {
 
   async #find(project: string, id: string): Promise<IterationRecord> {
     const record = await findIteration(this.#parts.store.db, project, id)
-    if (!record) throw refuse('unknown-iteration', `The project "${project}" has no iteration "${id}".`, { iteration: id })
+    if (!record)
+      throw refuse('unknown-iteration', `The project "${project}" has no iteration "${id}".`, { iteration: id })
     return record
   }
 }
@@ -212,7 +258,21 @@ function underWay({ id }: Project): VolantError {
 }
 
 export function view(record: IterationRecord): Iteration {
-  const { id, number, state, reason, run, dataset, champion, candidate, decision, labels, gate, accuracy, explanation } = record
+  const {
+    id,
+    number,
+    state,
+    reason,
+    run,
+    dataset,
+    champion,
+    candidate,
+    decision,
+    labels,
+    gate,
+    accuracy,
+    explanation,
+  } = record
   return {
     ...{ id, number, state, reason, run, dataset, champion, candidate, decision, labels, gate, accuracy, explanation },
     createdAt: record.created_at.toISOString(),

@@ -3,7 +3,11 @@ import { type DataRow, inputsKey, type VersionRows } from '../collect/index.js'
 import type { LabelRow } from './store.js'
 
 /** Rows with the labels that feedback gave them, by the key of their inputs. Labels are ordered by prediction. */
-export function labelledRows(labels: LabelRow[], inputs: readonly string[], outputs: readonly string[]): { rows: Map<string, DataRow>; disagreements: number } {
+export function labelledRows(
+  labels: LabelRow[],
+  inputs: readonly string[],
+  outputs: readonly string[],
+): { rows: Map<string, DataRow>; disagreements: number } {
   const rows = new Map<string, DataRow>()
   let disagreements = 0
   for (const { inputs: values, output, value, at, subject, values: given } of labels) {
@@ -25,7 +29,12 @@ export function labelledRows(labels: LabelRow[], inputs: readonly string[], outp
 }
 
 /** The collected rows with the labels of feedback in place of their own, then the rows that only feedback knows. */
-export async function* withLabels(collected: VersionRows, labelled: Map<string, DataRow>, inputs: readonly string[], outputs: readonly string[]): AsyncGenerator<DataRow> {
+export async function* withLabels(
+  collected: VersionRows,
+  labelled: Map<string, DataRow>,
+  inputs: readonly string[],
+  outputs: readonly string[],
+): AsyncGenerator<DataRow> {
   const left = new Map(labelled)
   for await (const row of collected.read()) {
     const key = inputsKey(row.values, inputs)
@@ -37,7 +46,10 @@ export async function* withLabels(collected: VersionRows, labelled: Map<string, 
     left.delete(key)
     const labels: Row = {}
     for (const output of outputs) if (better.values[output] !== undefined) labels[output] = better.values[output]!
-    yield { values: { ...row.values, ...labels }, origin: { ...row.origin, source: 'feedback', time: better.origin.time } }
+    yield {
+      values: { ...row.values, ...labels },
+      origin: { ...row.origin, source: 'feedback', time: better.origin.time },
+    }
   }
   yield* left.values()
 }

@@ -56,13 +56,20 @@ export class Questioner {
     const form = await versions.form(project.id, champion)
     const output = wanted ?? form.outputs[0]!.name
     if (!form.outputs.some((field) => field.name === output))
-      throw refuse('wrong-output', `The model has no output "${output}"; it has ${form.outputs.map((field) => `"${field.name}"`).join(', ')}.`)
+      throw refuse(
+        'wrong-output',
+        `The model has no output "${output}"; it has ${form.outputs.map((field) => `"${field.name}"`).join(', ')}.`,
+      )
     const inputs = form.inputs.map((field) => field.name)
     if (channel === undefined || channel === POOL_CHANNEL) await this.#predictUploaded(project, inputs, output)
     const pool = await this.#pool(project, inputs, output, channel)
     const scored = await this.#score(project.id, champion, pool)
-    const candidates = pool.map((row) => ({ inputs: row.inputs, output: scored.get(row.id)?.[output] })).map((one, at) => ({ ...one, at }))
-    const answered = candidates.filter((one): one is typeof one & { output: Outputs[string] } => one.output !== undefined)
+    const candidates = pool
+      .map((row) => ({ inputs: row.inputs, output: scored.get(row.id)?.[output] }))
+      .map((one, at) => ({ ...one, at }))
+    const answered = candidates.filter(
+      (one): one is typeof one & { output: Outputs[string] } => one.output !== undefined,
+    )
     const chosen = chooseQuestions(answered, { limit, strategy, seed }).map((at) => answered[at]!.at)
     return {
       version: champion,
@@ -98,7 +105,8 @@ export class Questioner {
     if (!collected || collected.rows === (collected.labelled[output] ?? 0)) return
     await journal.flush()
     const known = new Set(await testSets.keys(project, inputs))
-    for (const row of await predictedRows(store.db, project.id, output, POOL, POOL_CHANNEL)) known.add(inputsKey(row.inputs, inputs))
+    for (const row of await predictedRows(store.db, project.id, output, POOL, POOL_CHANNEL))
+      known.add(inputsKey(row.inputs, inputs))
     const outputs = Object.keys(fieldsOf(project, 'outputs'))
     const rows: Row[] = []
     const version = await datasets.open(project, collected.id)
@@ -112,12 +120,14 @@ export class Questioner {
       if (rows.length === PREDICTED_AT_ONCE) break
     }
     await version.close()
-    for (let at = 0; at < rows.length; at += BATCH) await predictions.predictFor(project.id, POOL_CHANNEL, rows.slice(at, at + BATCH))
+    for (let at = 0; at < rows.length; at += BATCH)
+      await predictions.predictFor(project.id, POOL_CHANNEL, rows.slice(at, at + BATCH))
   }
 
   /** The champion's outputs for every row of the pool. */
   async #score(project: string, champion: string, pool: Asked[]): Promise<Map<string, Outputs>> {
-    if (this.#rescored.get(project)?.version !== champion) this.#rescored.set(project, { version: champion, outputs: new Map() })
+    if (this.#rescored.get(project)?.version !== champion)
+      this.#rescored.set(project, { version: champion, outputs: new Map() })
     const kept = this.#rescored.get(project)!.outputs
     const scored = new Map<string, Outputs>()
     const stale: Asked[] = []
@@ -128,7 +138,11 @@ export class Questioner {
     }
     for (let from = 0; from < stale.length; from += BATCH) {
       const batch = stale.slice(from, from + BATCH)
-      const answers = await this.#parts.endpoints.sessions.predict(project, champion, batch.map((row) => row.inputs))
+      const answers = await this.#parts.endpoints.sessions.predict(
+        project,
+        champion,
+        batch.map((row) => row.inputs),
+      )
       answers.forEach((answer, at) => {
         if (isPredictionError(answer)) return
         kept.set(batch[at]!.id, answer)
@@ -140,7 +154,13 @@ export class Questioner {
 }
 
 /** The newest predicted rows and whether a label counts for their output. */
-async function predictedRows(db: Kysely<Tables>, project: string, output: string, limit: number, channel?: string): Promise<Asked[]> {
+async function predictedRows(
+  db: Kysely<Tables>,
+  project: string,
+  output: string,
+  limit: number,
+  channel?: string,
+): Promise<Asked[]> {
   const { rows } = await sql<Asked>`
     select p.id, p.inputs, p.outputs, p.version, p.channel, p.at, exists (
       select 1 from feedback f where f.project = p.project and f.prediction = p.id and f.output = ${output} and f.kind = 'label'

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { App } from '../api.js'
 import type { Channels } from '../channels/index.js'
 import type { Projects } from '../needs/index.js'
@@ -23,7 +24,6 @@ import {
   usageQuery,
 } from './schema.js'
 import type { Summaries } from './summary.js'
-import { z } from 'zod'
 
 const tags = ['improve']
 
@@ -44,7 +44,13 @@ export function improveRoutes(app: App, parts: Parts): void {
     method: 'POST',
     url: '/projects/:p/feedback',
     config: { scope: 'feedback' },
-    schema: { tags, summary: 'Give feedback, one or an array', params: byProject, body: feedbackBody, response: { 200: feedbackAnswer } },
+    schema: {
+      tags,
+      summary: 'Give feedback, one or an array',
+      params: byProject,
+      body: feedbackBody,
+      response: { 200: feedbackAnswer },
+    },
     handler: async ({ params, body, principal }) => {
       const project = await projects.get(params.p)
       if (Array.isArray(body)) return counted(await feedbackBook.give(project, principal.channel, body))
@@ -57,35 +63,68 @@ export function improveRoutes(app: App, parts: Parts): void {
     method: 'GET',
     url: '/projects/:p/feedback',
     config: { scope: 'read' },
-    schema: { tags, summary: 'List feedback', params: byProject, querystring: feedbackQuery, response: { 200: pageOf(feedback) } },
+    schema: {
+      tags,
+      summary: 'List feedback',
+      params: byProject,
+      querystring: feedbackQuery,
+      response: { 200: pageOf(feedback) },
+    },
     handler: async ({ params, query }) => feedbackBook.list((await projects.get(params.p)).id, query),
   })
   app.route({
     method: 'GET',
     url: '/projects/:p/predictions/:id',
     config: { scope: 'read' },
-    schema: { tags: ['serve'], summary: 'Read a prediction with its feedback', params: byPrediction, response: { 200: predictionWithFeedback } },
-    handler: async ({ params }) => ({ ...(await predictions.get(params.p, params.id)), feedback: await feedbackBook.of(params.p, params.id) }),
+    schema: {
+      tags: ['serve'],
+      summary: 'Read a prediction with its feedback',
+      params: byPrediction,
+      response: { 200: predictionWithFeedback },
+    },
+    handler: async ({ params }) => ({
+      ...(await predictions.get(params.p, params.id)),
+      feedback: await feedbackBook.of(params.p, params.id),
+    }),
   })
   app.route({
     method: 'GET',
     url: '/projects/:p/questions',
     config: { scope: 'read' },
-    schema: { tags, summary: 'Which rows to ask about next', params: byProject, querystring: questionsQuery, response: { 200: questions } },
+    schema: {
+      tags,
+      summary: 'Which rows to ask about next',
+      params: byProject,
+      querystring: questionsQuery,
+      response: { 200: questions },
+    },
     handler: async ({ params, query }) => questioner.ask(await projects.get(params.p), query),
   })
   app.route({
     method: 'POST',
     url: '/projects/:p/improve',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Learn from new labels: train a candidate, let the gate decide', params: byProject, body: improveRequest, response: { 202: iteration } },
-    handler: async ({ params, body }, reply) => reply.code(202).send(await iterations.create(await projects.get(params.p), body)),
+    schema: {
+      tags,
+      summary: 'Learn from new labels: train a candidate, let the gate decide',
+      params: byProject,
+      body: improveRequest,
+      response: { 202: iteration },
+    },
+    handler: async ({ params, body }, reply) =>
+      reply.code(202).send(await iterations.create(await projects.get(params.p), body)),
   })
   app.route({
     method: 'GET',
     url: '/projects/:p/iterations',
     config: { scope: 'read' },
-    schema: { tags, summary: 'List iterations', params: byProject, querystring: paging, response: { 200: pageOf(iteration) } },
+    schema: {
+      tags,
+      summary: 'List iterations',
+      params: byProject,
+      querystring: paging,
+      response: { 200: pageOf(iteration) },
+    },
     handler: async ({ params, query }) => iterations.list((await projects.get(params.p)).id, query),
   })
   app.route({
@@ -99,7 +138,13 @@ export function improveRoutes(app: App, parts: Parts): void {
     method: 'POST',
     url: '/projects/:p/iterations/:i/release',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Let labels that were set aside count again', params: byIteration, body: z.unknown(), response: { 200: iteration } },
+    schema: {
+      tags,
+      summary: 'Let labels that were set aside count again',
+      params: byIteration,
+      body: z.unknown(),
+      response: { 200: iteration },
+    },
     handler: ({ params }) => iterations.release(params.p, params.i),
   })
   app.route({
@@ -113,7 +158,13 @@ export function improveRoutes(app: App, parts: Parts): void {
     method: 'GET',
     url: '/projects/:p/usage',
     config: { scope: 'read' },
-    schema: { tags, summary: 'Usage per channel, version and day', params: byProject, querystring: usageQuery, response: { 200: usage } },
+    schema: {
+      tags,
+      summary: 'Usage per channel, version and day',
+      params: byProject,
+      querystring: usageQuery,
+      response: { 200: usage },
+    },
     handler: async ({ params, query: { from, to } }) => {
       const { id } = await projects.get(params.p)
       await journal.flush()

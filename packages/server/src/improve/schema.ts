@@ -9,7 +9,7 @@ import { jobState, runSchema } from '../train/index.js'
 export const kind = z.enum(['label', 'rating', 'click', 'conversion', 'edit', 'comment'])
 
 export const newFeedback = z.strictObject({
-  id: clientId.meta({ description: "Made by the client: sending it again is harmless." }),
+  id: clientId.meta({ description: 'Made by the client: sending it again is harmless.' }),
   predictionId: clientId,
   output: name.optional(),
   kind,
@@ -55,7 +55,12 @@ export const questionsQuery = z.object({
   strategy: strategy.default('diverse'),
   output: name.optional(),
   channel: z.string().max(200).optional(),
-  seed: z.coerce.number().int().min(0).max(2 ** 31 - 1).default(42),
+  seed: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(42),
 })
 export type QuestionsQuery = z.output<typeof questionsQuery>
 export const questions = z.object({
@@ -79,8 +84,16 @@ export type Questions = z.output<typeof questions>
 export const improveRequest = z
   .strictObject({
     endpoint: endpointName.default('default'),
-    timeLimit: z.string().regex(/^\d+(\.\d+)?(s|m|h)$/, { error: 'expected a time such as 90s, 5m or 1h' }).optional(),
-    seed: z.number().int().min(0).max(2 ** 31 - 1).optional(),
+    timeLimit: z
+      .string()
+      .regex(/^\d+(\.\d+)?(s|m|h)$/, { error: 'expected a time such as 90s, 5m or 1h' })
+      .optional(),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .optional(),
     minimumLabels: z.number().int().min(1).default(1),
   })
   .prefault({})

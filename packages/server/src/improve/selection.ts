@@ -20,7 +20,10 @@ const DIMENSIONS = 256
  * `diverse`: among the most uncertain ones, each next question is unlike those before it (maximal marginal relevance,
  * Carbonell and Goldstein 1998, over hashed words) and classes take turns. `random`: for comparison.
  */
-export function chooseQuestions(candidates: Candidate[], { limit, strategy, seed }: { limit: number; strategy: Strategy; seed: number }): number[] {
+export function chooseQuestions(
+  candidates: Candidate[],
+  { limit, strategy, seed }: { limit: number; strategy: Strategy; seed: number },
+): number[] {
   if (strategy === 'random') return [...shuffledIndices(candidates.length, seed)].slice(0, limit)
   const uncertainty = candidates.map(({ output }) => uncertaintyOf(output))
   const noise = randomStream(seed)

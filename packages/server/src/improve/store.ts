@@ -1,7 +1,15 @@
 import type { Row } from '@volant/data'
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { type ColumnType, insertMany, type JournalKind, json, type Migration, type Tables } from '../store/index.js'
 import type { Outputs } from '../serve/index.js'
+import {
+  type ColumnType,
+  insertMany,
+  type JournalKind,
+  json,
+  type Migration,
+  orderedJson,
+  type Tables,
+} from '../store/index.js'
 import type { Feedback, FeedbackQuery, ImproveRequest, Iteration } from './schema.js'
 
 type Value = Feedback['value']
@@ -68,9 +76,11 @@ export const improveMigrations: Migration[] = [
       await sql`create table iterations (
         id text primary key, project text not null references projects (id) on delete cascade, number int not null, job text,
         request jsonb not null, state text not null, reason text, run text, dataset text, champion text, candidate text,
-        decision text, labels jsonb not null, gate jsonb, accuracy jsonb, explanation jsonb, released boolean not null,
+        decision text, labels json not null, gate json, accuracy json, explanation json, released boolean not null,
         created_at timestamptz not null, ended_at timestamptz, unique (project, number))`.execute(db)
-      await sql`create unique index iterations_one_at_a_time on iterations (project) where state in ('waiting', 'running')`.execute(db)
+      await sql`create unique index iterations_one_at_a_time on iterations (project) where state in ('waiting', 'running')`.execute(
+        db,
+      )
     },
   },
 ]
@@ -99,7 +109,12 @@ const columns = {
 export const feedbackKind: JournalKind = {
   durable: true,
   insert: async (trx, records) => {
-    const rows = (records as unknown as FeedbackRecord[]).map(({ id, feedbackId, receivedAt, ...rest }) => ({ ...rest, key: id, id: feedbackId, received_at: receivedAt }))
+    const rows = (records as unknown as FeedbackRecord[]).map(({ id, feedbackId, receivedAt, ...rest }) => ({
+      ...rest,
+      key: id,
+      id: feedbackId,
+      received_at: receivedAt,
+    }))
     await insertMany(trx, 'feedback', columns, rows, { onConflict: 'key' })
   },
 }
@@ -128,7 +143,13 @@ export async function listFeedback(
   limit: number,
   before?: { at: Date; key: string },
 ): Promise<FeedbackRecord[]> {
-  let rows = db.selectFrom('feedback').selectAll().where('project', '=', project).orderBy('received_at', 'desc').orderBy('key', 'desc').limit(limit)
+  let rows = db
+    .selectFrom('feedback')
+    .selectAll()
+    .where('project', '=', project)
+    .orderBy('received_at', 'desc')
+    .orderBy('key', 'desc')
+    .limit(limit)
   if (kind !== undefined) rows = rows.where('kind', '=', kind)
   if (channel !== undefined) rows = rows.where('channel', '=', channel)
   if (before) rows = rows.where(sql<boolean>`(received_at, key) < (${before.at}, ${before.key})`)
@@ -140,8 +161,8 @@ function record({ key, id, received_at, at, iteration: _, ...rest }: Selectable<
 }
 
 /** Labels that may be learnt from: all but those that a refused iteration set aside. */
-const usable = sql<boolean>`f.kind = 'label' and not exists (
-  select 1 from iterations i where i.id = f.iteration and i.decision = 'set-aside' and not i.released)`
+const usable = sql<boolean>`(f.kind = 'label' and not exists (
+  select 1 from iterations i where i.id = f.iteration and i.decision = 'set-aside' and not i.released))`
 
 export interface LabelRow {
   prediction: string
@@ -194,7 +215,13 @@ export async function countFeedback(db: Kysely<Tables>, project: string): Promis
 
 /** Gives all labels that no iteration has to this one; returns how many it has now. */
 export async function claimLabels(db: Kysely<Tables>, project: string, iteration: string): Promise<number> {
-  await db.updateTable('feedback').set({ iteration }).where('project', '=', project).where('kind', '=', 'label').where('iteration', 'is', null).execute()
+  await db
+    .updateTable('feedback')
+    .set({ iteration })
+    .where('project', '=', project)
+    .where('kind', '=', 'label')
+    .where('iteration', 'is', null)
+    .execute()
   const { count } = await db
     .selectFrom('feedback')
     .select(({ fn }) => fn.countAll<string>().as('count'))
@@ -206,7 +233,12 @@ export async function claimLabels(db: Kysely<Tables>, project: string, iteration
 
 /** Labels of an iteration that came to nothing, or whose labels come back, wait again. */
 export async function freeLabels(db: Kysely<Tables>, project: string, iteration: string): Promise<void> {
-  await db.updateTable('feedback').set({ iteration: null }).where('project', '=', project).where('iteration', '=', iteration).execute()
+  await db
+    .updateTable('feedback')
+    .set({ iteration: null })
+    .where('project', '=', project)
+    .where('iteration', '=', iteration)
+    .execute()
 }
 
 export async function deleteFeedback(trx: Kysely<Tables>, project: string): Promise<void> {
@@ -214,7 +246,10 @@ export async function deleteFeedback(trx: Kysely<Tables>, project: string): Prom
 }
 
 /** Adds an iteration under the project's next number. A second one under way breaks the index (code 23505). */
-export async function insertIteration(trx: Kysely<Tables>, iteration: Omit<IterationRecord, 'number'>): Promise<IterationRecord> {
+export async function insertIteration(
+  trx: Kysely<Tables>,
+  iteration: Omit<IterationRecord, 'number'>,
+): Promise<IterationRecord> {
   await sql`select 1 from projects where id = ${iteration.project} for update`.execute(trx)
   const { last } = await trx
     .selectFrom('iterations')
@@ -224,18 +259,30 @@ export async function insertIteration(trx: Kysely<Tables>, iteration: Omit<Itera
   const { request, labels } = iteration
   return trx
     .insertInto('iterations')
-    .values({ ...iteration, number: (last ?? 0) + 1, request: json(request), labels: json(labels), gate: null, accuracy: null, explanation: null })
+    .values({
+      ...iteration,
+      number: (last ?? 0) + 1,
+      request: json(request),
+      labels: orderedJson(labels),
+      gate: null,
+      accuracy: null,
+      explanation: null,
+    })
     .returningAll()
     .executeTakeFirstOrThrow()
 }
 
 /** Changes an iteration that has not ended; false when it has. */
-export async function changeIteration(db: Kysely<Tables>, id: string, change: Partial<Omit<IterationRecord, 'id' | 'request'>>): Promise<boolean> {
+export async function changeIteration(
+  db: Kysely<Tables>,
+  id: string,
+  change: Partial<Omit<IterationRecord, 'id' | 'request'>>,
+): Promise<boolean> {
   const { labels, gate, accuracy, explanation, ...rest } = change
   const documents = Object.entries({ labels, gate, accuracy, explanation }).filter(([, value]) => value !== undefined)
   const result = await db
     .updateTable('iterations')
-    .set({ ...rest, ...Object.fromEntries(documents.map(([name, value]) => [name, json(value)])) })
+    .set({ ...rest, ...Object.fromEntries(documents.map(([name, value]) => [name, orderedJson(value)])) })
     .where('id', '=', id)
     .where('state', 'in', ['waiting', 'running'])
     .executeTakeFirst()
@@ -246,11 +293,20 @@ export async function setReleased(db: Kysely<Tables>, id: string): Promise<void>
   await db.updateTable('iterations').set({ released: true }).where('id', '=', id).execute()
 }
 
-export async function findIteration(db: Kysely<Tables>, project: string, id: string): Promise<IterationRecord | undefined> {
+export async function findIteration(
+  db: Kysely<Tables>,
+  project: string,
+  id: string,
+): Promise<IterationRecord | undefined> {
   return db.selectFrom('iterations').selectAll().where('project', '=', project).where('id', '=', id).executeTakeFirst()
 }
 
-export async function listIterations(db: Kysely<Tables>, project: string, limit: number, before: number): Promise<IterationRecord[]> {
+export async function listIterations(
+  db: Kysely<Tables>,
+  project: string,
+  limit: number,
+  before: number,
+): Promise<IterationRecord[]> {
   return db
     .selectFrom('iterations')
     .selectAll()

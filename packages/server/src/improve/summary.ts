@@ -40,14 +40,18 @@ export class Summaries {
     const endpoint = await endpoints.main(project.id)
     const evaluation = endpoint && (await evaluations.of(endpoint.champion))
     const iterations = (await listIterations(store.db, project.id, SHOWN, 2 ** 31 - 1)).map(view)
-    const value = valueOf(project, evaluation)
+    const value = worthOf(project, evaluation)
     const testSet = await testSets.find(project)
     const newest = (await datasets.list(project, { limit: 1 })).items[0]
     const feedback = await countFeedback(store.db, project.id)
     return {
       project,
       stages: {
-        needs: project.need && { kpi: project.need.kpi, baseline: project.need.baseline ?? null, target: project.need.target ?? null },
+        needs: project.need && {
+          kpi: project.need.kpi,
+          baseline: project.need.baseline ?? null,
+          target: project.need.target ?? null,
+        },
         collect: { datasets: newest?.number ?? 0, rows: newest?.rows ?? 0, labelled: newest?.labelled ?? {} },
         prepare: testSet && { testRows: testSet.rows, keptOut: newest?.keptOut ?? 0 },
         train: await runs.count(project.id),
@@ -80,24 +84,41 @@ export class Summaries {
     const { evaluations, versions } = this.#parts
     const done = iterations.filter(({ decision }) => decision !== null).reverse()
     const points: Summary['curve'] = []
-    const start = done.find(({ champion }) => champion !== null)?.champion ?? (done.length === 0 ? endpoint?.champion : undefined)
+    const start =
+      done.find(({ champion }) => champion !== null)?.champion ?? (done.length === 0 ? endpoint?.champion : undefined)
     const cold = start === undefined || start === null ? null : await evaluations.of(start)
     if (cold) {
       const version = await versions.get(project, cold.version, new Map())
       const { rows, feedback } = version.trainedOn
-      points.push({ iteration: 0, version: cold.version, labels: rows, feedbackLabels: feedback, outputs: primaryOf(cold), decision: null, at: version.createdAt })
+      points.push({
+        iteration: 0,
+        version: cold.version,
+        labels: rows,
+        feedbackLabels: feedback,
+        outputs: primaryOf(cold),
+        decision: null,
+        at: version.createdAt,
+      })
     }
     for (const { number, candidate, champion, decision, labels, accuracy, endedAt, createdAt } of done) {
       const version = decision === 'promoted' || decision === 'first' ? candidate! : champion!
       const at = endedAt ?? createdAt
-      points.push({ iteration: number, version, labels: labels.rows, feedbackLabels: labels.used, outputs: accuracy ?? {}, decision, at })
+      points.push({
+        iteration: number,
+        version,
+        labels: labels.rows,
+        feedbackLabels: labels.used,
+        outputs: accuracy ?? {},
+        decision,
+        at,
+      })
     }
     return points
   }
 }
 
 /** What the champion may answer alone on the frozen test set, and what that saves under the need's assumptions. */
-function valueOf(project: Project, evaluation: Evaluation | null): Summary['value'] {
+function worthOf(project: Project, evaluation: Evaluation | null): Summary['value'] {
   const outputs = Object.keys(fieldsOf(project, 'outputs'))
   const output = outputs.find((name) => evaluation?.coverage[name])
   const coverage = output === undefined ? undefined : evaluation?.coverage[output]
@@ -111,14 +132,20 @@ function valueOf(project: Project, evaluation: Evaluation | null): Summary['valu
   const { minutesPerItem: minutes, costPerHour, currency, itemsPerMonth } = worth
   assumptions.push(`An item answered alone saves ${minutes} minutes of work at ${costPerHour} ${currency} an hour.`)
   const perItem = { minutes, money: (minutes / 60) * costPerHour, currency }
-  if (itemsPerMonth === undefined) return { output, precision: ALONE, share, threshold, perItem, perMonth: null, assumptions }
+  if (itemsPerMonth === undefined)
+    return { output, precision: ALONE, share, threshold, perItem, perMonth: null, assumptions }
   assumptions.push(`${itemsPerMonth} items arrive a month, of the same kind as those of the test set.`)
   const items = itemsPerMonth * share
   const perMonth = { items, minutes: items * minutes, money: items * perItem.money, currency }
   return { output, precision: ALONE, share, threshold, perItem, perMonth, assumptions }
 }
 
-async function channelFigures(db: Kysely<Tables>, project: string, need: Need | null, value: Summary['value']): Promise<Summary['channels']> {
+async function channelFigures(
+  db: Kysely<Tables>,
+  project: string,
+  need: Need | null,
+  value: Summary['value'],
+): Promise<Summary['channels']> {
   const output = value?.output ?? ''
   const { rows } = await sql<{ name: string; predictions: string; alone: string; labelled: string; right: string }>`
     with latest as (

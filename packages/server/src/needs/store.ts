@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { json, type Migration, type Tables } from '../store/index.js'
+import { type Migration, orderedJson, type Tables } from '../store/index.js'
 import type { Need, Project } from './schema.js'
 
 interface ProjectTable {
@@ -23,7 +23,7 @@ export const needsMigrations: Migration[] = [
     name: '0100-projects',
     up: async (db) => {
       await sql`create table projects (
-        id text primary key, name text not null, need jsonb, spec jsonb, classes jsonb,
+        id text primary key, name text not null, need json, spec json, classes json,
         created_at timestamptz not null, updated_at timestamptz not null)`.execute(db)
     },
   },
@@ -37,9 +37,9 @@ export async function insertProject(db: Kysely<Tables>, project: Project): Promi
     .values({
       id,
       name,
-      need: json(need),
-      spec: json(spec),
-      classes: json(classes),
+      need: orderedJson(need),
+      spec: orderedJson(spec),
+      classes: orderedJson(classes),
       created_at: new Date(project.createdAt),
       updated_at: new Date(project.updatedAt),
     })
@@ -52,7 +52,13 @@ export async function updateProject(db: Kysely<Tables>, project: Project): Promi
   const { id, name, need, spec, classes } = project
   await db
     .updateTable('projects')
-    .set({ name, need: json(need), spec: json(spec), classes: json(classes), updated_at: new Date(project.updatedAt) })
+    .set({
+      name,
+      need: orderedJson(need),
+      spec: orderedJson(spec),
+      classes: orderedJson(classes),
+      updated_at: new Date(project.updatedAt),
+    })
     .where('id', '=', id)
     .execute()
 }

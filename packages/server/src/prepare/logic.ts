@@ -1,8 +1,21 @@
-import { mkdir, rm } from 'node:fs/promises'
-import path from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { type Cell, duplicateKeys, isMissing, openTable, split } from '@volant/data'
-import { checkColumns, type DataRow, type Datasets, fieldsOf, inputsKey, type Rejected, receiveFile, type Upload, VersionRows, withOrigin, writeRows } from '../collect/index.js'
+import {
+  checkColumns,
+  type DataRow,
+  type Datasets,
+  fieldsOf,
+  inputsKey,
+  type Rejected,
+  receiveFile,
+  rowsFolder,
+  type Upload,
+  type VersionPlace,
+  VersionRows,
+  withOrigin,
+  writeRows,
+} from '../collect/index.js'
 import { refuse } from '../errors.js'
 import type { Events } from '../events.js'
 import type { Project } from '../needs/index.js'
@@ -28,7 +41,11 @@ export class TestSets {
   /** Throws `unknown-test-set`. */
   async get(project: Project): Promise<TestSet> {
     const found = await this.find(project)
-    if (!found) throw refuse('unknown-test-set', `The project "${project.id}" has no frozen test set yet; the first run makes one.`)
+    if (!found)
+      throw refuse(
+        'unknown-test-set',
+        `The project "${project.id}" has no frozen test set yet; the first run makes one.`,
+      )
     return found
   }
 
@@ -38,8 +55,14 @@ export class TestSets {
   }
 
   /** Freezes a share of a dataset version's labelled rows, stratified by the outputs, equal rows on one side. */
-  async freezeShare(project: Project, datasets: Datasets, wanted: NewTestSet, outputs = Object.keys(fieldsOf(project, 'outputs'))): Promise<TestSet> {
-    if (outputs.length === 0) throw refuse('no-outputs', 'The project has no spec yet that says which columns are outputs; give it one first.')
+  async freezeShare(
+    project: Project,
+    datasets: Datasets,
+    wanted: NewTestSet,
+    outputs = Object.keys(fieldsOf(project, 'outputs')),
+  ): Promise<TestSet> {
+    if (outputs.length === 0)
+      throw refuse('no-outputs', 'The project has no spec yet that says which columns are outputs; give it one first.')
     await this.#refuseSecond(project)
     const version = await datasets.open(project, wanted.dataset)
     try {
@@ -51,26 +74,37 @@ export class TestSets {
   }
 
   /** Freezes the rows of a file of their own. */
-  async freezeUpload(project: Project, source: Readable, { name = 'test.csv', mode: _, ...provenance }: Upload): Promise<TestSet> {
+  async freezeUpload(
+    project: Project,
+    source: Readable,
+    { name = 'test.csv', mode: _, ...provenance }: Upload,
+  ): Promise<TestSet> {
     await this.#refuseSecond(project)
     return this.#working(async (folder) => {
       const table = await openTable(await receiveFile(source, folder, name))
       try {
-        checkColumns(table.columns.map((column) => column.name), project, provenance)
+        checkColumns(
+          table.columns.map((column) => column.name),
+          project,
+          provenance,
+        )
         const keep = new Set(Object.keys(fieldsOf(project, 'inputs')))
         const rejected: Rejected = { count: table.rejectedCount, first: [] }
-        return await this.#freeze(project, 'upload', withOrigin(table.rows(), provenance, { source: name, keep, rejected }))
+        return await this.#freeze(
+          project,
+          'upload',
+          withOrigin(table.rows(), provenance, { source: name, keep, rejected }),
+        )
       } finally {
         await table.close()
       }
     })
   }
 
-  /** The folder that the frozen rows are read from. Throws `unknown-test-set`. */
-  async folder(project: Project): Promise<string> {
-    const record = await findTestSet(this.#store.db, project.id)
-    if (!record) throw refuse('unknown-test-set', `The project "${project.id}" has no frozen test set yet.`)
-    return this.#store.artifacts.checkOut(record.tree)
+  /** Where the frozen rows are read from. Throws `unknown-test-set`. */
+  async place(project: Project): Promise<VersionPlace> {
+    const { sha256 } = await this.get(project)
+    return this.#placeOf(project.id, sha256)
   }
 
   /** Keys of the frozen rows over some inputs; null when there is no test set. */
@@ -88,7 +122,7 @@ export class TestSets {
   }
 
   async #readKeys(record: TestSetRecord, inputs: readonly string[]): Promise<Set<string>> {
-    const version = await VersionRows.open(await this.#store.artifacts.checkOut(record.tree))
+    const version = await VersionRows.open(this.#placeOf(record.project, record.sha256))
     const keys = new Set<string>()
     for await (const { values } of version.read()) keys.add(inputsKey(values, inputs))
     await version.close()
@@ -99,19 +133,24 @@ export class TestSets {
     if (await findTestSet(this.#store.db, project.id)) throw alreadyFrozen(project)
   }
 
+  #placeOf(project: string, id: string): VersionPlace {
+    return { folder: rowsFolder(this.#store.folder, project), id }
+  }
+
   async #freeze(project: Project, origin: TestSet['origin'], rows: AsyncIterable<DataRow>): Promise<TestSet> {
-    return this.#working(async (folder) => {
-      const to = path.join(folder, 'test')
-      await mkdir(to)
-      const written = await writeRows(to, rows)
-      if (written.rows === 0) throw refuse('too-few-rows', 'The test set would be empty; it needs rows with labels.')
-      const { hash } = await this.#store.artifacts.putTree(to)
-      const filled = Object.fromEntries(written.filled)
-      const record = { project: project.id, id: newId(), rows: written.rows, filled, origin, tree: hash, created_at: new Date() }
-      if (!(await insertTestSet(this.#store.db, record))) throw alreadyFrozen(project)
-      this.#events.emit(project.id, { kind: 'test-set', id: record.id, count: record.rows })
-      return view(record, project)
-    })
+    const { id: sha256, rows: count, filled } = await writeRows(rowsFolder(this.#store.folder, project.id), rows)
+    const record = {
+      project: project.id,
+      id: newId(),
+      rows: count,
+      filled: Object.fromEntries(filled),
+      origin,
+      sha256,
+      created_at: new Date(),
+    }
+    if (!(await insertTestSet(this.#store.db, record))) throw alreadyFrozen(project)
+    this.#events.emit(project.id, { kind: 'test-set', id: record.id, count: record.rows })
+    return view(record, project)
   }
 
   async #working<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -125,17 +164,26 @@ export class TestSets {
 }
 
 function alreadyFrozen(project: Project): Error {
-  return refuse('test-set-frozen', `The test set of "${project.id}" was frozen before; results stay comparable only while it does not change.`)
+  return refuse(
+    'test-set-frozen',
+    `The test set of "${project.id}" was frozen before; results stay comparable only while it does not change.`,
+  )
 }
 
 async function chosenRows(version: VersionRows, outputs: string[], { share, seed }: NewTestSet): Promise<DataRow[]> {
   for (const output of outputs)
     if (!version.columns.includes(output))
-      throw refuse('missing-column', `The dataset version has no column "${output}", which is an output.`, { column: output })
+      throw refuse('missing-column', `The dataset version has no column "${output}", which is an output.`, {
+        column: output,
+      })
   const labelled: DataRow[] = []
-  for await (const row of version.read()) if (outputs.some((output) => !isMissing(row.values[output]))) labelled.push(row)
+  for await (const row of version.read())
+    if (outputs.some((output) => !isMissing(row.values[output]))) labelled.push(row)
   if (labelled.length < FEWEST)
-    throw refuse('too-few-rows', `There are ${labelled.length} rows with labels; a test set needs at least ${FEWEST} to be parted from.`)
+    throw refuse(
+      'too-few-rows',
+      `There are ${labelled.length} rows with labels; a test set needs at least ${FEWEST} to be parted from.`,
+    )
   const cells = (column: string): Cell[] => labelled.map((row) => row.values[column] ?? null)
   const inputs = version.columns.filter((column) => !outputs.includes(column))
   const { test } = split(labelled.length, {
@@ -151,8 +199,8 @@ async function* inOrder(rows: DataRow[]): AsyncGenerator<DataRow> {
   yield* rows
 }
 
-function view({ id, rows, tree, filled, origin, created_at }: TestSetRecord, project: Project): TestSet {
+function view({ id, rows, sha256, filled, origin, created_at }: TestSetRecord, project: Project): TestSet {
   const outputs = Object.keys(fieldsOf(project, 'outputs'))
   const labelled = Object.fromEntries(outputs.map((name) => [name, filled[name] ?? 0]))
-  return { id, rows, sha256: tree, labelled, origin, createdAt: created_at.toISOString() }
+  return { id, rows, sha256, labelled, origin, createdAt: created_at.toISOString() }
 }

@@ -2,7 +2,9 @@ import { maskContacts, type Row } from '@volant/data'
 
 /** The row as it may be shown: e-mail addresses and phone numbers are masked. */
 export function maskRow(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? maskContacts(value) : value]))
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? maskContacts(value) : value]),
+  )
 }
 
 /** The same for any JSON that carries texts of rows. */

@@ -4,7 +4,12 @@ import { id, timeText } from '../schema.js'
 export const newTestSet = z.strictObject({
   dataset: id.default('latest'),
   share: z.number().gt(0).lt(1).default(0.2).meta({ description: 'Share of the labelled rows.' }),
-  seed: z.number().int().min(0).max(2 ** 31 - 1).default(42),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(42),
 })
 export type NewTestSet = z.output<typeof newTestSet>
 

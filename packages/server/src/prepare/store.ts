@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { isCode, json, type Migration, type Tables } from '../store/index.js'
+import { isCode, type Migration, orderedJson, type Tables } from '../store/index.js'
 import type { TestSet } from './schema.js'
 
 interface TestSetTable {
@@ -8,8 +8,8 @@ interface TestSetTable {
   rows: number
   filled: Record<string, number>
   origin: TestSet['origin']
-  /** Artifact tree that holds the rows. */
-  tree: string
+  /** Names the rows' version in the project's folder. */
+  sha256: string
   created_at: Date
 }
 export type TestSetRecord = Selectable<TestSetTable>
@@ -26,7 +26,7 @@ export const prepareMigrations: Migration[] = [
     up: async (db) => {
       await sql`create table test_sets (
         project text primary key references projects (id) on delete cascade, id text not null, rows int not null,
-        filled jsonb not null, origin text not null, tree text not null, created_at timestamptz not null)`.execute(db)
+        filled json not null, origin text not null, sha256 text not null, created_at timestamptz not null)`.execute(db)
     },
   },
 ]
@@ -34,7 +34,10 @@ export const prepareMigrations: Migration[] = [
 /** Defines the test set; false when the project has one. */
 export async function insertTestSet(db: Kysely<Tables>, record: TestSetRecord): Promise<boolean> {
   try {
-    await db.insertInto('test_sets').values({ ...record, filled: json(record.filled) }).execute()
+    await db
+      .insertInto('test_sets')
+      .values({ ...record, filled: orderedJson(record.filled) })
+      .execute()
     return true
   } catch (error) {
     if (isCode(error, '23505')) return false

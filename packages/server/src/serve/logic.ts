@@ -43,7 +43,10 @@ export class Predictions {
     const { channels, endpoints, projects } = this.#parts
     const { rows, subject = null, at = new Date().toISOString() } = request
     if (rows.length > MOST_ROWS)
-      throw refuse('too-many-rows', `One request may have ${MOST_ROWS} rows, this one has ${rows.length}; send it in parts.`)
+      throw refuse(
+        'too-many-rows',
+        `One request may have ${MOST_ROWS} rows, this one has ${rows.length}; send it in parts.`,
+      )
     const endpoint = await endpoints.serving(project, request.endpoint).catch(async (error: unknown) => {
       await projects.get(project)
       throw error
@@ -65,19 +68,32 @@ export class Predictions {
   async predictFor(project: string, channel: string, rows: Row[]): Promise<PredictAnswer['predictions']> {
     const endpoint = await this.#parts.endpoints.serving(project)
     const at = new Date().toISOString()
-    return this.#answer(rows, { project, version: endpoint.champion, endpoint: endpoint.name, role: 'champion', channel, subject: null, at })
+    return this.#answer(rows, {
+      project,
+      version: endpoint.champion,
+      endpoint: endpoint.name,
+      role: 'champion',
+      channel,
+      subject: null,
+      at,
+    })
   }
 
   /** A prediction with its masked inputs. Throws `unknown-prediction`. */
   async get(project: string, id: string): Promise<Prediction> {
     const found = (await this.find(project, [id])).get(id)
-    if (!found) throw refuse('unknown-prediction', `The project "${project}" has no prediction "${id}".`, { prediction: id })
+    if (!found)
+      throw refuse('unknown-prediction', `The project "${project}" has no prediction "${id}".`, { prediction: id })
     return shown(found)
   }
 
   async list(project: string, query: PredictionsQuery): Promise<Page<Prediction>> {
     await this.#parts.journal.flush()
-    const page = cutPage(await listPredictions(this.#parts.store.db, project, query, query.limit + 1), query.limit, (one) => one.id)
+    const page = cutPage(
+      await listPredictions(this.#parts.store.db, project, query, query.limit + 1),
+      query.limit,
+      (one) => one.id,
+    )
     return { ...page, items: page.items.map(shown) }
   }
 
@@ -99,7 +115,10 @@ export class Predictions {
     await Promise.all(this.#shadows)
   }
 
-  async #answer(rows: Record<string, unknown>[], origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>): Promise<PredictAnswer['predictions']> {
+  async #answer(
+    rows: Record<string, unknown>[],
+    origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>,
+  ): Promise<PredictAnswer['predictions']> {
     const { endpoints, journal, events, metrics } = this.#parts
     const { project, version, channel } = origin
     const faults = rows.map(faultOf)
@@ -113,7 +132,13 @@ export class Predictions {
       const outputs = said[next++]!
       if (isPredictionError(outputs)) return { error: { row: at, message: outputs.error.message } }
       const id = newId()
-      records.push({ ...origin, id, inputs: row as Row, outputs, confidence: Object.values(outputs)[0]?.probability ?? null })
+      records.push({
+        ...origin,
+        id,
+        inputs: row as Row,
+        outputs,
+        confidence: Object.values(outputs)[0]?.probability ?? null,
+      })
       return { id, version, outputs }
     })
     const errors = rows.length - records.length
@@ -127,7 +152,10 @@ export class Predictions {
   }
 
   /** Asks the shadow version beside the answer; nobody waits for it and its failure harms nobody. */
-  #listen(rows: Record<string, unknown>[], origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>): void {
+  #listen(
+    rows: Record<string, unknown>[],
+    origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>,
+  ): void {
     const shadow = this.#answer(rows, origin).then(
       () => {},
       (error: Error) => this.#parts.log.warn({ err: error, version: origin.version }, 'a shadow prediction failed'),
@@ -138,10 +166,16 @@ export class Predictions {
 }
 
 /** Champion or challenger; a subject always meets the same one. */
-function chosen({ champion, challenger }: Endpoint, subject: string | null): { version: string; role: Prediction['role'] } {
+function chosen(
+  { champion, challenger }: Endpoint,
+  subject: string | null,
+): { version: string; role: Prediction['role'] } {
   if (!challenger) return { version: champion, role: 'champion' }
-  const place = subject === null ? Math.random() : createHash('sha256').update(subject).digest().readUInt32BE(0) / 2 ** 32
-  return place < challenger.share ? { version: challenger.version, role: 'challenger' } : { version: champion, role: 'champion' }
+  const place =
+    subject === null ? Math.random() : createHash('sha256').update(subject).digest().readUInt32BE(0) / 2 ** 32
+  return place < challenger.share
+    ? { version: challenger.version, role: 'challenger' }
+    : { version: champion, role: 'champion' }
 }
 
 /** Why a row cannot be given to a model at all; null when it can. */

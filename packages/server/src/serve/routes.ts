@@ -20,7 +20,13 @@ export function serveRoutes(app: App, { projects, predictions, endpoints, versio
     method: 'POST',
     url: '/projects/:p/predict',
     config: { scope: 'predict' },
-    schema: { tags, summary: 'Predict one or many rows', params: byProject, body: predictRequest, response: { 200: predictAnswer } },
+    schema: {
+      tags,
+      summary: 'Predict one or many rows',
+      params: byProject,
+      body: predictRequest,
+      response: { 200: predictAnswer },
+    },
     // Built here and large: written as it is, without a second walk over every probability.
     serializerCompiler: () => JSON.stringify,
     handler: ({ params, body, principal }) => predictions.predict(params.p, principal.channel, body),
@@ -29,7 +35,13 @@ export function serveRoutes(app: App, { projects, predictions, endpoints, versio
     method: 'GET',
     url: '/projects/:p/predictions',
     config: { scope: 'read' },
-    schema: { tags, summary: 'List predictions', params: byProject, querystring: predictionsQuery, response: { 200: pageOf(prediction) } },
+    schema: {
+      tags,
+      summary: 'List predictions',
+      params: byProject,
+      querystring: predictionsQuery,
+      response: { 200: pageOf(prediction) },
+    },
     handler: async ({ params, query }) => predictions.list((await projects.get(params.p)).id, query),
   })
   app.route({

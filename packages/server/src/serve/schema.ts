@@ -5,7 +5,9 @@ import { cell, clientId, id, paging, time, timeText } from '../schema.js'
 export const predictRequest = z.strictObject({
   rows: z.array(z.record(z.string(), z.unknown())).min(1),
   endpoint: endpointName.optional(),
-  subject: clientId.optional().meta({ description: 'The person the rows are about; keeps to one side of a traffic split.' }),
+  subject: clientId
+    .optional()
+    .meta({ description: 'The person the rows are about; keeps to one side of a traffic split.' }),
   at: time.optional(),
 })
 export type PredictRequest = z.output<typeof predictRequest>
@@ -40,11 +42,20 @@ export const prediction = z
   .meta({ id: 'Prediction', description: 'E-mail addresses and phone numbers in the inputs are masked.' })
 export type Prediction = z.output<typeof prediction>
 
-export const predictionsQuery = paging.extend({ channel: z.string().max(200).optional(), version: id.optional(), endpoint: endpointName.optional() })
+export const predictionsQuery = paging.extend({
+  channel: z.string().max(200).optional(),
+  version: id.optional(),
+  endpoint: endpointName.optional(),
+})
 export type PredictionsQuery = z.output<typeof predictionsQuery>
 export const byPrediction = z.object({ p: id, id })
 
-const field = z.object({ name: z.string(), type: z.string(), classes: z.array(z.string()).optional(), positive: z.string().optional() })
+const field = z.object({
+  name: z.string(),
+  type: z.string(),
+  classes: z.array(z.string()).optional(),
+  positive: z.string().optional(),
+})
 export const form = z
   .object({ version: z.string().nullable(), inputs: z.array(field), outputs: z.array(field) })
   .meta({ id: 'Form', description: 'What to make a form of to try the model, and label buttons.' })

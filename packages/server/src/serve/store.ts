@@ -33,7 +33,9 @@ export const serveMigrations: Migration[] = [
         channel text not null, subject text, at timestamptz not null, inputs jsonb not null, outputs jsonb not null,
         confidence float8)`.execute(db)
       await sql`create index predictions_project on predictions (project, id)`.execute(db)
-      await sql`create index predictions_subject on predictions (project, subject) where subject is not null`.execute(db)
+      await sql`create index predictions_subject on predictions (project, subject) where subject is not null`.execute(
+        db,
+      )
     },
   },
 ]
@@ -68,11 +70,21 @@ export const predictionKind: JournalKind = {
 
 export async function findPredictions(db: Kysely<Tables>, project: string, ids: string[]): Promise<PredictionRecord[]> {
   if (ids.length === 0) return []
-  const rows = await db.selectFrom('predictions').selectAll().where('project', '=', project).where('id', 'in', ids).execute()
+  const rows = await db
+    .selectFrom('predictions')
+    .selectAll()
+    .where('project', '=', project)
+    .where('id', 'in', ids)
+    .execute()
   return rows.map(record)
 }
 
-export async function listPredictions(db: Kysely<Tables>, project: string, query: PredictionsQuery, limit: number): Promise<PredictionRecord[]> {
+export async function listPredictions(
+  db: Kysely<Tables>,
+  project: string,
+  query: PredictionsQuery,
+  limit: number,
+): Promise<PredictionRecord[]> {
   const { channel, version, endpoint, after } = query
   let rows = db.selectFrom('predictions').selectAll().where('project', '=', project).orderBy('id', 'desc').limit(limit)
   if (channel !== undefined) rows = rows.where('channel', '=', channel)

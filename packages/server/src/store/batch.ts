@@ -9,6 +9,11 @@ export function json<T = unknown>(value: T): RawBuilder<T> {
   return sql`${jsonText(value)}::jsonb`
 }
 
+/** A value for a column of type json, which keeps the order of keys (jsonb does not). */
+export function orderedJson<T = unknown>(value: T): RawBuilder<T> {
+  return sql`${jsonText(value)}::json`
+}
+
 /**
  * Inserts rows by one statement (`unnest`: twice as fast as a list of values). `columns` gives each column's type; a
  * missing value is null. With `onConflict` (column names) rows that are there already are left as they are.

@@ -1,6 +1,6 @@
 export type { Artifacts, Source, Stored, Tree } from './artifacts.js'
 export { restoreBackup } from './backups.js'
-export { type ColumnType, insertMany, json } from './batch.js'
+export { type ColumnType, insertMany, json, orderedJson } from './batch.js'
 export { isCode } from './database.js'
 export { writeWhole } from './files.js'
 export { newId } from './ids.js'

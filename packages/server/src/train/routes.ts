@@ -12,8 +12,15 @@ export function trainRoutes(app: App, projects: Projects, runs: Runs): void {
     method: 'POST',
     url: '/projects/:p/runs',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Train a model on a dataset version', params: byProject, body: newRun, response: { 202: run } },
-    handler: async ({ params, body }, reply) => reply.code(202).send(await runs.create(await projects.get(params.p), body)),
+    schema: {
+      tags,
+      summary: 'Train a model on a dataset version',
+      params: byProject,
+      body: newRun,
+      response: { 202: run },
+    },
+    handler: async ({ params, body }, reply) =>
+      reply.code(202).send(await runs.create(await projects.get(params.p), body)),
   })
   app.route({
     method: 'GET',
@@ -33,7 +40,13 @@ export function trainRoutes(app: App, projects: Projects, runs: Runs): void {
     method: 'GET',
     url: '/projects/:p/runs/:r/log',
     config: { scope: 'read' },
-    schema: { tags, summary: "Read a run's log after a line", params: byRun, querystring: logQuery, response: { 200: logLines } },
+    schema: {
+      tags,
+      summary: "Read a run's log after a line",
+      params: byRun,
+      querystring: logQuery,
+      response: { 200: logLines },
+    },
     handler: ({ params, query }) => runs.log(params.p, params.r, query.after),
   })
   app.route({

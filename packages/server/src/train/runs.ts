@@ -1,6 +1,6 @@
+import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { rm } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { VolantError } from '@volant/data'
 import type { Transaction } from 'kysely'
@@ -47,11 +47,17 @@ export class Runs {
   async create(
     project: Project,
     request: NewRun,
-    { parent = null, extra }: { parent?: string | null; extra?: (trx: Transaction<Tables>, run: string) => Promise<void> } = {},
+    {
+      parent = null,
+      extra,
+    }: { parent?: string | null; extra?: (trx: Transaction<Tables>, run: string) => Promise<void> } = {},
   ): Promise<Run> {
     const { jobs, datasets, store, events } = this.#parts
     if (outputsOf(project, request).length === 0)
-      throw refuse('no-outputs', 'Nothing says what to predict: send "outputs" with the run, or give the project a spec.')
+      throw refuse(
+        'no-outputs',
+        'Nothing says what to predict: send "outputs" with the run, or give the project a spec.',
+      )
     const dataset = await datasets.get(project, request.dataset)
     const run: RunRecord = {
       id: newId(),
@@ -93,7 +99,11 @@ export class Runs {
     return { runs, running: running ? await this.#view(running) : null }
   }
 
-  async log(project: string, id: string, after: number): Promise<{ lines: { n: number; at: string; text: string }[]; next: number }> {
+  async log(
+    project: string,
+    id: string,
+    after: number,
+  ): Promise<{ lines: { n: number; at: string; text: string }[]; next: number }> {
     const { job } = await this.#find(project, id)
     const { lines, next } = job ? await this.#parts.jobs.lines(job, after) : { lines: [], next: after }
     return { lines: lines.map((line) => ({ ...line, at: line.at.toISOString() })), next }
@@ -102,7 +112,8 @@ export class Runs {
   /** Ends a waiting or running run. Throws `run-finished` when it has ended already. */
   async cancel(project: string, id: string): Promise<Run> {
     const run = await this.#find(project, id)
-    if (!['waiting', 'running'].includes(run.state)) throw refuse('run-finished', `The run "${id}" has ended already: ${run.state}.`)
+    if (!['waiting', 'running'].includes(run.state))
+      throw refuse('run-finished', `The run "${id}" has ended already: ${run.state}.`)
     await this.#end(project, id, 'cancelled', 'It was cancelled.')
     if (run.job) await this.#parts.jobs.cancel('train', run.job)
     return this.get(project, id)
@@ -121,7 +132,8 @@ export class Runs {
   async #work({ payload, attempt, signal, progress }: RunningJob<'train'>): Promise<unknown> {
     const { store, events, projects } = this.#parts
     const record = await findRun(store.db, payload.project, payload.run)
-    if (!record || !(await changeRun(store.db, record.id, { state: 'running', attempt, started_at: new Date() }))) return null
+    if (!record || !(await changeRun(store.db, record.id, { state: 'running', attempt, started_at: new Date() })))
+      return null
     events.emit(record.project, { kind: 'run', id: record.id, state: 'running' })
     const project = await projects.get(record.project)
     const folder = await store.scratch('run')
@@ -142,7 +154,8 @@ export class Runs {
       })) as Trained
       return await this.#keep(project, record, training, trained)
     } catch (error) {
-      if (error instanceof VolantError && error.code === 'stopped') await changeRun(store.db, record.id, { state: 'waiting' })
+      if (error instanceof VolantError && error.code === 'stopped')
+        await changeRun(store.db, record.id, { state: 'waiting' })
       throw error
     } finally {
       await rm(folder, { recursive: true, force: true })
@@ -153,12 +166,15 @@ export class Runs {
   async #prepare(project: Project, { id, dataset, request, parent }: RunRecord, folder: string): Promise<Training> {
     const { datasets, testSets } = this.#parts
     const outputs = outputsOf(project, request)
-    if (!(await testSets.find(project))) await testSets.freezeShare(project, datasets, { dataset, share: 0.2, seed: 42 }, outputs)
+    if (!(await testSets.find(project)))
+      await testSets.freezeShare(project, datasets, { dataset, share: 0.2, seed: 42 }, outputs)
     const { seed, timeLimit, encoder } = request
-    const settings = Object.fromEntries(Object.entries({ seed, timeLimit, encoder }).filter(([, value]) => value !== undefined))
+    const settings = Object.fromEntries(
+      Object.entries({ seed, timeLimit, encoder }).filter(([, value]) => value !== undefined),
+    )
     return {
-      dataset: await datasets.folder(project, dataset),
-      test: await testSets.folder(project),
+      dataset: await datasets.place(project, dataset),
+      test: await testSets.place(project),
       spec: request.spec ?? project.spec,
       inputs: request.inputs,
       outputs,
@@ -171,7 +187,12 @@ export class Runs {
   }
 
   /** Makes the model version, its evaluation and the end of the run visible at once. */
-  async #keep(project: Project, record: RunRecord, { out, scores }: Training, trained: Trained): Promise<{ version: string }> {
+  async #keep(
+    project: Project,
+    record: RunRecord,
+    { out, scores }: Training,
+    trained: Trained,
+  ): Promise<{ version: string }> {
     const { store, testSets, projects, events } = this.#parts
     const spec = trained.spec as Record<string, unknown>
     const { hash: tree } = await store.artifacts.putTree(out)
@@ -190,7 +211,13 @@ export class Runs {
         tree,
         created_at: new Date(),
       })
-      const kept = { version: made.id, project: project.id, testSet: testSet.id, scored: trained.scored, scores: scoresHash }
+      const kept = {
+        version: made.id,
+        project: project.id,
+        testSet: testSet.id,
+        scored: trained.scored,
+        scores: scoresHash,
+      }
       await insertEvaluation(trx, kept)
       if (!(await changeRun(trx, record.id, { state: 'done', version: made.id, spec, ended_at: new Date() })))
         throw new VolantError('cancelled', 'The run was cancelled.')

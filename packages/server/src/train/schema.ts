@@ -3,7 +3,11 @@ import { evaluationSchema } from '../evaluate/index.js'
 import { id, name, note, timeText } from '../schema.js'
 
 const timeLimit = z.string().regex(/^\d+(\.\d+)?(s|m|h)$/, { error: 'expected a time such as 90s, 5m or 1h' })
-const seed = z.number().int().min(0).max(2 ** 31 - 1)
+const seed = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
 
 export const newRun = z.strictObject({
   dataset: id.default('latest'),
@@ -18,7 +22,11 @@ export const newRun = z.strictObject({
 export type NewRun = z.output<typeof newRun>
 
 export const jobState = z.enum(['waiting', 'running', 'done', 'failed', 'cancelled'])
-export const progress = z.object({ share: z.number().nullable(), stage: z.string().nullable(), secondsLeft: z.number().nullable() })
+export const progress = z.object({
+  share: z.number().nullable(),
+  stage: z.string().nullable(),
+  secondsLeft: z.number().nullable(),
+})
 
 export const run = z
   .object({

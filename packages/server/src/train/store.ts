@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import { json, type Migration, type Tables } from '../store/index.js'
+import { type Migration, orderedJson, type Tables } from '../store/index.js'
 import type { ModelVersion, NewRun, Run } from './schema.js'
 
 interface RunTable {
@@ -21,7 +21,10 @@ interface RunTable {
 export type RunRecord = Selectable<RunTable>
 
 /** What the model folder's report tells of a version. */
-export type Report = Pick<ModelVersion, 'metrics' | 'intervals' | 'baselines' | 'chosen' | 'notes' | 'seconds' | 'parameters'> & {
+export type Report = Pick<
+  ModelVersion,
+  'metrics' | 'intervals' | 'baselines' | 'chosen' | 'notes' | 'seconds' | 'parameters'
+> & {
   positive: Record<string, string>
   /** What the model takes and gives, for forms. */
   fields: Form
@@ -67,27 +70,38 @@ export const trainMigrations: Migration[] = [
     up: async (db) => {
       await sql`create table runs (
         id text primary key, project text not null references projects (id) on delete cascade, job text,
-        state text not null, reason text, dataset text not null, request jsonb not null, parent text, spec jsonb,
-        version text, attempt int not null, created_at timestamptz not null, started_at timestamptz, ended_at timestamptz)`.execute(db)
+        state text not null, reason text, dataset text not null, request json not null, parent text, spec json,
+        version text, attempt int not null, created_at timestamptz not null, started_at timestamptz, ended_at timestamptz)`.execute(
+        db,
+      )
       await sql`create index runs_project on runs (project, id)`.execute(db)
       await sql`create table versions (
         id text primary key, project text not null references projects (id) on delete cascade, number int not null,
-        run text not null unique, dataset text not null, parent text, spec jsonb not null, report jsonb not null,
-        trained_on jsonb not null, tree text not null, created_at timestamptz not null, unique (project, number))`.execute(db)
+        run text not null unique, dataset text not null, parent text, spec json not null, report json not null,
+        trained_on json not null, tree text not null, created_at timestamptz not null, unique (project, number))`.execute(
+        db,
+      )
     },
   },
 ]
 
 export async function insertRun(trx: Kysely<Tables>, run: RunRecord): Promise<void> {
-  await trx.insertInto('runs').values({ ...run, request: json(run.request), spec: run.spec && json(run.spec) }).execute()
+  await trx
+    .insertInto('runs')
+    .values({ ...run, request: orderedJson(run.request), spec: run.spec && orderedJson(run.spec) })
+    .execute()
 }
 
 /** Changes a run that has not ended; false when it has (or is not there). */
-export async function changeRun(db: Kysely<Tables>, id: string, change: Partial<Omit<RunRecord, 'id' | 'request'>>): Promise<boolean> {
+export async function changeRun(
+  db: Kysely<Tables>,
+  id: string,
+  change: Partial<Omit<RunRecord, 'id' | 'request'>>,
+): Promise<boolean> {
   const { spec, ...rest } = change
   const result = await db
     .updateTable('runs')
-    .set({ ...rest, ...(spec && { spec: json(spec) }) })
+    .set({ ...rest, ...(spec && { spec: orderedJson(spec) }) })
     .where('id', '=', id)
     .where('state', 'in', ['waiting', 'running'])
     .executeTakeFirst()
@@ -98,14 +112,22 @@ export async function findRun(db: Kysely<Tables>, project: string, id: string): 
   return db.selectFrom('runs').selectAll().where('project', '=', project).where('id', '=', id).executeTakeFirst()
 }
 
-export async function listRuns(db: Kysely<Tables>, project: string, limit: number, before?: string): Promise<RunRecord[]> {
+export async function listRuns(
+  db: Kysely<Tables>,
+  project: string,
+  limit: number,
+  before?: string,
+): Promise<RunRecord[]> {
   let query = db.selectFrom('runs').selectAll().where('project', '=', project).orderBy('id', 'desc').limit(limit)
   if (before !== undefined) query = query.where('id', '<', before)
   return query.execute()
 }
 
 /** How many runs a project has had, and the one that is under way. */
-export async function countRuns(db: Kysely<Tables>, project: string): Promise<{ runs: number; running: RunRecord | undefined }> {
+export async function countRuns(
+  db: Kysely<Tables>,
+  project: string,
+): Promise<{ runs: number; running: RunRecord | undefined }> {
   const { runs } = await db
     .selectFrom('runs')
     .select(({ fn }) => fn.countAll<string>().as('runs'))
@@ -122,7 +144,10 @@ export async function countRuns(db: Kysely<Tables>, project: string): Promise<{ 
 }
 
 /** Adds a version under the project's next number; the project's row is locked. */
-export async function insertVersion(trx: Kysely<Tables>, version: Omit<VersionRecord, 'number'>): Promise<VersionRecord> {
+export async function insertVersion(
+  trx: Kysely<Tables>,
+  version: Omit<VersionRecord, 'number'>,
+): Promise<VersionRecord> {
   await sql`select 1 from projects where id = ${version.project} for update`.execute(trx)
   const { last } = await trx
     .selectFrom('versions')
@@ -132,7 +157,13 @@ export async function insertVersion(trx: Kysely<Tables>, version: Omit<VersionRe
   const { spec, report, trained_on } = version
   return trx
     .insertInto('versions')
-    .values({ ...version, number: (last ?? 0) + 1, spec: json(spec), report: json(report), trained_on: json(trained_on) })
+    .values({
+      ...version,
+      number: (last ?? 0) + 1,
+      spec: orderedJson(spec),
+      report: orderedJson(report),
+      trained_on: orderedJson(trained_on),
+    })
     .returningAll()
     .executeTakeFirstOrThrow()
 }
@@ -141,7 +172,12 @@ export async function findVersion(db: Kysely<Tables>, project: string, id: strin
   return db.selectFrom('versions').selectAll().where('project', '=', project).where('id', '=', id).executeTakeFirst()
 }
 
-export async function listVersions(db: Kysely<Tables>, project: string, limit: number, before: number): Promise<VersionRecord[]> {
+export async function listVersions(
+  db: Kysely<Tables>,
+  project: string,
+  limit: number,
+  before: number,
+): Promise<VersionRecord[]> {
   return db
     .selectFrom('versions')
     .selectAll()

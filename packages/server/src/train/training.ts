@@ -1,11 +1,12 @@
+import type { VersionPlace } from '../collect/index.js'
 import type { Scored } from '../evaluate/index.js'
 import type { ModelVersion } from './schema.js'
 import type { Report } from './store.js'
 
-/** What the child process of a run is given. Folders are those of checked out dataset versions. */
+/** What the child process of a run is given. */
 export interface Training {
-  dataset: string
-  test: string
+  dataset: VersionPlace
+  test: VersionPlace
   /** The described spec; without inputs they are inferred. */
   spec: Record<string, unknown> | null
   inputs: string[] | undefined

@@ -13,7 +13,10 @@ interface Parts {
   projects: Projects
   versions: Versions
   /** Of the deploy stage, which comes later: what answers where, and what `champion` stands for. */
-  endpoints: { live(project: string): Promise<Map<string, string[]>>; serving(project: string): Promise<{ champion: string }> }
+  endpoints: {
+    live(project: string): Promise<Map<string, string[]>>
+    serving(project: string): Promise<{ champion: string }>
+  }
 }
 
 export function versionRoutes(app: App, { projects, versions, endpoints }: Parts): void {
@@ -31,7 +34,13 @@ export function versionRoutes(app: App, { projects, versions, endpoints }: Parts
     method: 'GET',
     url: '/projects/:p/versions',
     config: { scope: 'read' },
-    schema: { tags, summary: 'List model versions', params: byProject, querystring: paging, response: { 200: pageOf(modelVersion) } },
+    schema: {
+      tags,
+      summary: 'List model versions',
+      params: byProject,
+      querystring: paging,
+      response: { 200: pageOf(modelVersion) },
+    },
     handler: async ({ params, query }) => {
       const { id } = await projects.get(params.p)
       return versions.list(id, query, await endpoints.live(id))
@@ -48,22 +57,40 @@ export function versionRoutes(app: App, { projects, versions, endpoints }: Parts
     method: 'GET',
     url: '/projects/:p/versions/:v/card',
     config: { scope: 'read' },
-    schema: { tags, summary: 'Read the model card', params: byVersion, produces: ['text/markdown'], response: { 200: z.string() } },
+    schema: {
+      tags,
+      summary: 'Read the model card',
+      params: byVersion,
+      produces: ['text/markdown'],
+      response: { 200: z.string() },
+    },
     serializerCompiler: () => String,
-    handler: async ({ params }, reply) => reply.type('text/markdown; charset=utf-8').send(await versions.card(params.p, await idOf(params))),
+    handler: async ({ params }, reply) =>
+      reply.type('text/markdown; charset=utf-8').send(await versions.card(params.p, await idOf(params))),
   })
   app.route({
     method: 'GET',
     url: '/projects/:p/versions/:v/evaluation',
     config: { scope: 'read' },
-    schema: { tags, summary: 'Read how a version did on the frozen test set', params: byVersion, response: { 200: evaluationSchema } },
+    schema: {
+      tags,
+      summary: 'Read how a version did on the frozen test set',
+      params: byVersion,
+      response: { 200: evaluationSchema },
+    },
     handler: ({ params }) => evaluationOf(params),
   })
   app.route({
     method: 'POST',
     url: '/projects/:p/versions/:v/evaluate',
     config: { scope: 'write' },
-    schema: { tags, summary: 'Evaluate a version (a run has done it: answers what it found)', params: byVersion, body: z.unknown(), response: { 200: evaluationSchema } },
+    schema: {
+      tags,
+      summary: 'Evaluate a version (a run has done it: answers what it found)',
+      params: byVersion,
+      body: z.unknown(),
+      response: { 200: evaluationSchema },
+    },
     handler: ({ params }) => evaluationOf(params),
   })
 }

@@ -50,7 +50,8 @@ export class Versions {
 
   async #find(project: string, id: string): Promise<VersionRecord> {
     const record = await findVersion(this.#store.db, project, id)
-    if (!record) throw refuse('unknown-version', `The project "${project}" has no model version "${id}".`, { version: id })
+    if (!record)
+      throw refuse('unknown-version', `The project "${project}" has no model version "${id}".`, { version: id })
     return record
   }
 }
