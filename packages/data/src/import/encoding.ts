@@ -51,15 +51,14 @@ export function linesOf(block: Buffer): Buffer[] {
 /**
  * The likeliest encoding other than UTF-8 that decodes the bytes without a fault. Statistics say little about a few
  * lines: then GB18030 if the bytes read as everyday Chinese,
- * and Western European if it is possible at all.
+ * and Western European if most letters are ASCII.
  */
 export function guessLegacy(bytes: Uint8Array): string {
   const matches = analyse(bytes).filter((match) => match.name !== 'UTF-8' && decodes(bytes, match.name))
   const top = matches[0]
   const unsure = !top || top.confidence <= 35
   if (unsure && decodes(bytes, 'gb18030') && readsAsChinese(bytes)) return 'gb18030'
-  if (unsure && matches.some((match) => match.name === 'ISO-8859-1' || match.name === 'windows-1252'))
-    return 'windows-1252'
+  if (unsure && mostlyAscii(bytes)) return 'windows-1252'
   return top?.name.toLowerCase() ?? 'windows-1252'
 }
 
@@ -74,6 +73,16 @@ function readsAsChinese(bytes: Uint8Array): boolean {
     if (trail >= 0xa1 && ((lead >= 0xb0 && lead <= 0xf7) || lead === 0xa1 || lead === 0xa3)) common++
   }
   return common >= 0.9 * all
+}
+
+/** At most three in ten letters are beyond ASCII: so in Western European languages, not in Greek or Cyrillic. */
+function mostlyAscii(bytes: Uint8Array): boolean {
+  let [ascii, beyond] = [0, 0]
+  for (const byte of bytes) {
+    if (byte >= 0x80) beyond++
+    else if ((byte | 32) >= 97 && (byte | 32) <= 122) ascii++
+  }
+  return beyond <= 0.3 * (ascii + beyond)
 }
 
 function decodes(bytes: Uint8Array, name: string): boolean {

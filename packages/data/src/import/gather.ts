@@ -16,6 +16,10 @@ export interface GatherLimits {
 /** Bytes a cell takes beside its characters, roughly (a pointer and a string header). */
 const CELL_BYTES = 40
 
+/** Bytes of cells moved to disk at once, and the least memory DuckDB gets. */
+const STORED_AT_ONCE = 32e6
+const LEAST_DUCK = 128e6
+
 /** Gathers the rows of a text file column by column: in memory, and beyond `memory` bytes in a temporary DuckDB file. */
 export class Gatherer {
   count = 0
@@ -87,12 +91,12 @@ export class Gatherer {
 
   /** Moves what is held to disk once it is too much; call between blocks. */
   async relieve(): Promise<void> {
-    const most = this.duck ? Math.min(this.limits.memory, 64e6) : this.limits.memory
+    const most = this.duck ? Math.min(this.limits.memory, STORED_AT_ONCE) : this.limits.memory
     if (this.heldBytes > most) await this.store()
   }
 
   private async store(): Promise<void> {
-    this.duck ??= await Duck.open()
+    this.duck ??= await Duck.open(Math.max(LEAST_DUCK, this.limits.memory))
     for (; this.storedColumns < this.names.length; this.storedColumns++) {
       const column = `c${this.storedColumns} varchar`
       await this.duck.rows(

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import {
   type DuckDBConnection,
   DuckDBDataChunk,
@@ -95,6 +96,8 @@ export class Duck {
         const chunk = DuckDBDataChunk.create(kinds, Math.min(VECTOR, rows - start))
         chunk.setColumns(columns.map((cells) => cells.slice(start, start + VECTOR)))
         appender.appendDataChunk(chunk)
+        // Others get their turn.
+        if (start % (16 * VECTOR) === 0) await setImmediate()
       }
       appender.closeSync()
     } catch (error) {
