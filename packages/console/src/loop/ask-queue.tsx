@@ -121,7 +121,11 @@ function OneQuestion({
       </Paper>
       {guess && (
         <Text size="sm">
-          {t('ask.thinks', { value: String(guess.value), percent: percent(guess.probability ?? 0) })}
+          {t('ask.thinks', {
+            output: output.name,
+            value: String(guess.value),
+            percent: percent(guess.probability ?? 0),
+          })}
         </Text>
       )}
       {output.type === 'number' ? (

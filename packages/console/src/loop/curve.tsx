@@ -1,4 +1,4 @@
-import { Text } from '@mantine/core'
+import { Stack, Text } from '@mantine/core'
 import type { Summary } from '@volant/client'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -21,14 +21,14 @@ export function Curve({ summary }: { summary: Summary }) {
       ) : (
         <>
           <Plot curve={curve} iterationLabel={t('curve.iteration')} />
-          <Text size="sm" mt={4} data-testid="curve-points">
-            {curve
-              .map(({ outputs, feedbackLabels }) => {
-                const [first] = Object.values(outputs)
-                return `${first ? first.value.toFixed(3) : '–'} (${feedbackLabels})`
-              })
-              .join('  →  ')}
-          </Text>
+          <Stack gap={2} mt={4} data-testid="curve-points">
+            {Object.entries(curve[0]!.outputs).map(([output, { metric }], index) => (
+              <Text size="sm" key={output}>
+                <span className="swatch" style={{ background: colours[index % colours.length] }} />
+                {output} ({metric}): {curve.map(({ outputs }) => outputs[output]?.value.toFixed(3) ?? '–').join(' → ')}
+              </Text>
+            ))}
+          </Stack>
         </>
       )}
     </Card>
@@ -55,6 +55,7 @@ function Plot({ curve, iterationLabel }: { curve: Summary['curve']; iterationLab
         width: element.clientWidth,
         height: HEIGHT,
         cursor: { drag: { x: false, y: false } },
+        legend: { show: false },
         scales: { x: { time: false, range: [-0.15, Math.max(curve.length - 1, 1) + 0.15] } },
         axes: [
           {
@@ -70,21 +71,11 @@ function Plot({ curve, iterationLabel }: { curve: Summary['curve']; iterationLab
           fill: `${colours[index % colours.length]}33`,
         })),
         series: [
-          { label: iterationLabel, value: (_, index) => String(curve[index]?.iteration ?? '') },
-          ...outputs.flatMap((output, index) => {
+          {},
+          ...outputs.flatMap((_, index) => {
             const stroke = colours[index % colours.length]!
             const edge = { stroke: `${stroke}66`, width: 1, points: { show: false } }
-            return [
-              { ...edge, label: '95 % ≥', value: number },
-              { ...edge, label: '95 % ≤', value: number },
-              {
-                label: `${output} ${curve[0]!.outputs[output]!.metric}`,
-                stroke,
-                width: 3,
-                points: { show: true, size: 8, fill: stroke },
-                value: number,
-              },
-            ]
+            return [edge, edge, { stroke, width: 3, points: { show: true, size: 8, fill: stroke } }]
           }),
         ],
       },
@@ -100,5 +91,3 @@ function Plot({ curve, iterationLabel }: { curve: Summary['curve']; iterationLab
   }, [curve, iterationLabel])
   return <div ref={box} />
 }
-
-const number = (_: uPlot, value: number | null) => (value === null ? '–' : value.toFixed(3))

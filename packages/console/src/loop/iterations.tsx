@@ -61,15 +61,24 @@ export function Iterations({ project, summary }: { project: string; summary: Sum
           </Text>
         )}
         {iterations.data?.items.map((iteration) => (
-          <OneIteration key={iteration.id} iteration={iteration} />
+          <OneIteration key={iteration.id} iteration={iteration} project={project} onRelease={refresh} />
         ))}
       </Stack>
     </Card>
   )
 }
 
-function OneIteration({ iteration }: { iteration: Iteration }) {
+function OneIteration({
+  iteration,
+  project,
+  onRelease,
+}: {
+  iteration: Iteration
+  project: string
+  onRelease: () => void
+}) {
   const { t, i18n } = useTranslation()
+  const release = useMutation({ mutationFn: () => client.project(project).release(iteration.id), onSuccess: onRelease })
   const outcome = iteration.decision ?? (iteration.state === 'done' ? 'kept' : iteration.state)
   const text = i18n.language === 'zh' ? iteration.explanation?.zh : iteration.explanation?.en
   return (
@@ -92,6 +101,18 @@ function OneIteration({ iteration }: { iteration: Iteration }) {
             })}
           </Text>
         )}
+        {iteration.decision === 'set-aside' && !release.isSuccess && (
+          <Button
+            mt={4}
+            size="compact-xs"
+            variant="default"
+            loading={release.isPending}
+            onClick={() => release.mutate()}
+          >
+            {t('improve.release')}
+          </Button>
+        )}
+        {release.error && <Alert mt={4} color="red" title={release.error.message} />}
       </div>
     </Group>
   )

@@ -5,8 +5,9 @@ import { Card } from './card'
 import { amount, percent, whole } from './figures'
 
 /** What the model can do alone, what that saves, and the same for each channel. */
-export function Value({ summary: { value, channels } }: { summary: Summary }) {
+export function Value({ summary: { value, channels, project } }: { summary: Summary }) {
   const { t } = useTranslation()
+  const assumed = project.need?.worth
   const worth = value?.perMonth ?? value?.perItem
   return (
     <Card title={t('value.title')}>
@@ -34,11 +35,12 @@ export function Value({ summary: { value, channels } }: { summary: Summary }) {
                 })}
               </Text>
             )}
-            {value.assumptions.length > 0 && (
-              <Text size="xs" c="dimmed">
-                {t('value.assumptions', { text: value.assumptions.join('; ') })}
-              </Text>
-            )}
+            <Text size="xs" c="dimmed">
+              {t('value.threshold', { threshold: percent(value.threshold) })}
+              {assumed &&
+                ` ${t('value.assumed', { minutes: assumed.minutesPerItem, cost: assumed.costPerHour, currency: assumed.currency })}`}
+              {assumed?.itemsPerMonth && ` ${t('value.volume', { items: whole(assumed.itemsPerMonth) })}`}
+            </Text>
           </Stack>
         </Group>
       ) : (
