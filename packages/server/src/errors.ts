@@ -58,6 +58,24 @@ export const problems = {
   // the server
   'not-ready': { status: 503, title: 'The server is starting.', log: 'warn' },
   stopping: { status: 503, title: 'The server is stopping.', log: 'warn' },
+  'journal-behind': {
+    status: 503,
+    title: 'The database takes nothing at the moment; nothing was kept of the request.',
+    log: 'error',
+  },
+  'journal-broken': {
+    status: 503,
+    title: 'The journal cannot be written; nothing was kept of the request.',
+    log: 'error',
+  },
+  'journal-closed': { status: 503, title: 'The server is stopping; nothing was kept of the request.', log: 'warn' },
+  'store-busy': { status: 503, title: 'The database is busy.', log: 'error' },
+  'database-closed': { status: 503, title: 'The database has stopped.', log: 'error' },
+  'child-failed': { status: 500, title: 'A process of the server failed.', log: 'error' },
+  'child-lost': { status: 500, title: 'A process of the server ended without an answer.', log: 'error' },
+  'artifact-damaged': { status: 500, title: 'A stored file is damaged; restore it from a backup.', log: 'error' },
+  'unknown-artifact': { status: 500, title: 'A stored file is missing; restore it from a backup.', log: 'error' },
+  'corrupt-version': { status: 500, title: 'A dataset version is damaged; restore it from a backup.', log: 'error' },
   internal: { status: 500, title: 'The server failed; its log tells why.', log: 'error' },
 } as const satisfies Record<string, { status: number; title: string; log: 'debug' | 'info' | 'warn' | 'error' }>
 

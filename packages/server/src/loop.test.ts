@@ -85,7 +85,10 @@ describe('the loop', () => {
     })
     expect(await api('GET', '/form')).toMatchObject({
       version: cold.id,
-      inputs: [{ name: 'message', type: 'text' }, { name: 'plan', type: 'category' }],
+      inputs: [
+        { name: 'message', type: 'text' },
+        { name: 'plan', type: 'category' },
+      ],
       outputs: [{ name: 'queue', type: 'category', classes: ['account', 'billing', 'delivery'] }],
     })
   })

@@ -7,15 +7,19 @@ import type { App } from './api.js'
 const policy =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-/** Serves a folder of static files at `/`. Throws `bad-static-folder` when it holds no page. */
+/** Throws `bad-static-folder` when a folder holds no page. */
+export function checkPage(folder: string): void {
+  if (existsSync(path.join(folder, 'index.html'))) return
+  throw new VolantError(
+    'bad-static-folder',
+    `"${folder}" has no index.html; build the page first or leave the folder out.`,
+    { folder },
+  )
+}
+
+/** Serves a folder of static files at `/`. */
 export async function servePage(app: App, folder: string): Promise<void> {
   const root = path.resolve(folder)
-  if (!existsSync(path.join(root, 'index.html')))
-    throw new VolantError(
-      'bad-static-folder',
-      `"${root}" has no index.html; build the page first or leave the folder out.`,
-      { folder: root },
-    )
   await app.register(async (page) => {
     openRoutes(page)
     await page.register(fastifyStatic, { root, setHeaders: (reply, file) => headersOf(reply, file) })

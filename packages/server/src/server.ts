@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { VolantError } from '@volant/data'
 import pino, { type Logger } from 'pino'
 import { Access, accessMigrations } from './access/index.js'
@@ -10,7 +11,7 @@ import { loopKinds, loopMigrations, makeLoop } from './loop.js'
 import { Metrics } from './metrics.js'
 import { describeApi } from './openapi.js'
 import { eventRoutes, operationsRoutes } from './operations.js'
-import { servePage } from './page.js'
+import { checkPage, servePage } from './page.js'
 import { Journal, journalMigrations, openStore } from './store/index.js'
 
 export interface ServerOptions {
@@ -54,6 +55,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const close of opened.splice(0).reverse()) await close()
   }
   try {
+    if (staticFolder) checkPage(staticFolder)
+    await tryPort(port, host)
     const migrations = [
       ...journalMigrations,
       ...jobsMigrations,
@@ -94,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       { prefix: '/api/v1' },
     )
     if (staticFolder) await servePage(app, staticFolder)
-    await listen(app, port, host)
+    await listening(app.listen({ port, host }), port, host)
     opened.push(async () => {
       ready = false
       streams?.close()
@@ -111,9 +114,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function listen(app: App, port: number, host: string): Promise<void> {
+/** Says at once, before the store is opened, that a port cannot be had. */
+async function tryPort(port: number, host: string): Promise<void> {
+  if (port === 0) return
+  const probe = createServer()
+  await listening(
+    new Promise((resolve, reject) => probe.once('error', reject).listen({ port, host }, () => probe.close(resolve))),
+    port,
+    host,
+  )
+}
+
+async function listening(started: Promise<unknown>, port: number, host: string): Promise<void> {
   try {
-    await app.listen({ port, host })
+    await started
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE')

@@ -1,6 +1,6 @@
 export { inputsKey } from './equal.js'
 export { checkColumns, Datasets, fieldsOf, type TestKeys } from './logic.js'
-export { receiveFile } from './receive.js'
+export { readReceived } from './receive.js'
 export { collectRoutes, fileOf, takeFiles } from './routes.js'
 export {
   type DataRow,

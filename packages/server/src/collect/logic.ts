@@ -1,13 +1,13 @@
 import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { inferType, nearestName, openTable, type Row, type Table } from '@volant/data'
+import { inferType, nearestName, type Row, type Table } from '@volant/data'
 import { refuse } from '../errors.js'
 import type { Events } from '../events.js'
 import type { Project } from '../needs/index.js'
 import { cutPage, numberAfter, type Page, type Paging } from '../schema.js'
 import { newId, type Store } from '../store/index.js'
 import { inputsKey } from './equal.js'
-import { receiveFile } from './receive.js'
+import { readReceived } from './receive.js'
 import {
   type DataRow,
   type Rejected,
@@ -63,7 +63,7 @@ export class Datasets {
     { name = 'upload.csv', mode, ...provenance }: Upload,
   ): Promise<Dataset> {
     return this.#working(async (folder) => {
-      const table = await openTable(await receiveFile(source, folder, name))
+      const table = await readReceived(source, folder, name)
       try {
         return await this.#addTable(project, table, { origin: 'upload', name, mode, provenance })
       } finally {

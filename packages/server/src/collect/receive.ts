@@ -3,14 +3,14 @@ import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { VolantError } from '@volant/data'
+import { openTable, type Table, VolantError } from '@volant/data'
 import { refuse } from '../errors.js'
 
 /** Largest file taken, in bytes. */
 const FILE_LIMIT = 20 * 2 ** 30
 
 /** Streams an upload to a file in `folder`. Throws `empty-file`, `body-too-large`, `upload-broken`, `disk-full`. */
-export async function receiveFile(source: Readable, folder: string, name: string): Promise<string> {
+async function receiveFile(source: Readable, folder: string, name: string): Promise<string> {
   const file = path.join(folder, fileName(name))
   let bytes = 0
   const limit = new Transform({
@@ -35,6 +35,18 @@ export async function receiveFile(source: Readable, folder: string, name: string
   if ((await stat(file)).size === 0)
     throw refuse('empty-file', `The file "${name}" is empty; send a file with a header and rows.`)
   return file
+}
+
+/** Reads a received file; what is said of it names it as the client did, not as it lies here. */
+export async function readReceived(source: Readable, folder: string, name: string): Promise<Table> {
+  const file = await receiveFile(source, folder, name)
+  try {
+    return await openTable(file)
+  } catch (error) {
+    if (!(error instanceof VolantError)) throw error
+    const { path: _, ...details } = error.details
+    throw new VolantError(error.code, error.message.replaceAll(file, name), details, { cause: error })
+  }
 }
 
 /** The last part of the name the client gave, safe as a file name; the ending is kept because it tells the format. */

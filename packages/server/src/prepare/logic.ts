@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { type Cell, duplicateKeys, isMissing, openTable, split } from '@volant/data'
+import { type Cell, duplicateKeys, isMissing, split } from '@volant/data'
 import {
   checkColumns,
   type DataRow,
@@ -8,7 +8,7 @@ import {
   fieldsOf,
   inputsKey,
   type Rejected,
-  receiveFile,
+  readReceived,
   rowsFolder,
   type Upload,
   type VersionPlace,
@@ -81,7 +81,7 @@ export class TestSets {
   ): Promise<TestSet> {
     await this.#refuseSecond(project)
     return this.#working(async (folder) => {
-      const table = await openTable(await receiveFile(source, folder, name))
+      const table = await readReceived(source, folder, name)
       try {
         checkColumns(
           table.columns.map((column) => column.name),
