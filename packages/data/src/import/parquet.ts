@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
+import type { DuckDBBlobValue, DuckDBValue } from '@duckdb/node-api'
 import { VolantError } from '../errors.js'
 import { Duck, markedText, quoteName, quoteText, unmarked } from '../table/duck.js'
 import { type StoredColumn, StoredTable } from '../table/stored.js'
@@ -74,8 +74,8 @@ function parquetColumn(name: string, type: string): StoredColumn {
 function plainCell(value: DuckDBValue): Cell {
   if (typeof value === 'number') return Number.isNaN(value) ? null : value
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
-  if (value instanceof DuckDBBlobValue) return textCell(new TextDecoder().decode(value.bytes))
-  return value as boolean
+  if (typeof value === 'boolean') return value
+  return textCell(new TextDecoder().decode((value as DuckDBBlobValue).bytes))
 }
 
 function textCell(text: string): Cell {

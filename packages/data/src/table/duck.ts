@@ -2,18 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import {
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  DuckDBInstance,
-  type DuckDBType,
-  type DuckDBValue,
-  VARCHAR,
-} from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
 import { writeError } from '../errors.js'
 
+/** Loaded when first needed: it takes 35 MB and a moment, and serving needs none of it. */
+const loadDuckDb = () => import('@duckdb/node-api')
+
 /** Rows DuckDB handles at once. */
-export const VECTOR = 2048
+const VECTOR = 2048
 
 const unclosed = new Set<Duck>()
 process.once('exit', () => {
@@ -38,6 +34,7 @@ export class Duck {
       throw writeError(error, parent)
     }
     try {
+      const { DuckDBInstance } = await loadDuckDb()
       const instance = await DuckDBInstance.create(join(folder, 'rows.duckdb'), {
         memory_limit: `${Math.ceil(memory / 1e6)}MB`,
         threads: '2',
@@ -81,14 +78,11 @@ export class Duck {
     }
   }
 
-  /** Appends columns of equal length to a table. `types` are the table's, VARCHAR for all unless given. */
-  async append(
-    table: string,
-    columns: readonly (readonly DuckDBValue[])[],
-    types?: readonly DuckDBType[],
-  ): Promise<void> {
+  /** Appends text columns of equal length to a table. */
+  async append(table: string, columns: readonly (readonly (string | null)[])[]): Promise<void> {
+    const { DuckDBDataChunk, VARCHAR } = await loadDuckDb()
     const connection = await this.connect()
-    const kinds = types ?? columns.map(() => VARCHAR)
+    const kinds = columns.map(() => VARCHAR)
     const rows = columns[0]?.length ?? 0
     try {
       const appender = await connection.createAppender(table)

@@ -1,5 +1,5 @@
 import type { DuckDBValue } from '@duckdb/node-api'
-import { missingColumn } from '../errors.js'
+import { missingColumn, readError } from '../errors.js'
 import type { Duck } from './duck.js'
 import type { TableFacts } from './memory.js'
 import type { Cell, Column, RejectedRow, Row, RowRange, Table } from './table.js'
@@ -74,8 +74,12 @@ export class StoredTable implements Table {
     if (columns.length === 0) return
     const limit = range.limit === undefined ? '' : ` limit ${Math.max(0, Math.floor(range.limit))}`
     const sql = `select ${columns.map((column) => column.expression).join(', ')} from ${this.from}${limit} offset ${Math.max(0, Math.floor(range.offset ?? 0))}`
-    for await (const chunk of this.duck.chunks(sql)) {
-      yield chunk.map((values, at) => values.map((value) => (value === null ? null : columns[at]!.toCell(value))))
+    try {
+      for await (const chunk of this.duck.chunks(sql)) {
+        yield chunk.map((values, at) => values.map((value) => (value === null ? null : columns[at]!.toCell(value))))
+      }
+    } catch (error) {
+      throw readError(error, this.path)
     }
   }
 
