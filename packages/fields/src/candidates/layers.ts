@@ -11,6 +11,8 @@ export interface CombinerSettings {
 
 /** All inputs' feature layers, the combiner, and one linear head an output: raw scores [batch, width] by output. */
 export class Network extends Module<[streams: (input: string) => Streams], Record<string, Value>> {
+  /** Multiply-adds of a forward pass per row behind the features, for counting work. */
+  readonly work: number
   readonly inputs: Readonly<Record<string, FeatureLayer>>
   readonly combiner: Combiner
   readonly heads: Readonly<Record<string, Linear>>
@@ -26,6 +28,9 @@ export class Network extends Module<[streams: (input: string) => Streams], Recor
     this.inputs = Object.fromEntries(Object.entries(inputs).map(([name, layer]) => [pathPart(name), layer]))
     const width = Object.values(inputs).reduce((sum, layer) => sum + layer.width, 0)
     this.combiner = new Combiner(width, settings)
+    const scored = Object.values(outputs).reduce((sum, scores) => sum + scores, 0)
+    const widths = [width, ...settings.hidden, scored]
+    this.work = widths.slice(1).reduce((sum, next, place) => sum + next * widths[place]!, 0)
     this.heads = Object.fromEntries(
       Object.entries(outputs).map(([name, scores]) => [pathPart(name), new Linear(this.combiner.width, scores)]),
     )

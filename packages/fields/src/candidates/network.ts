@@ -2,12 +2,15 @@ import { add, encodeOnnx, GraphBuilder, lower, mul, type Value } from '@volant/g
 import { adamW, Context, cosine, openSession, type TrainResult, train as trainNetwork, warmUp } from '@volant/nn'
 import type { FeatureLayer } from '../encoders/encoder.js'
 import { inputType } from '../registry.js'
+import type { Spec } from '../spec/schema.js'
+import type { Dataset } from '../train/dataset.js'
 import type { FittedOutput } from '../train/outputs.js'
 import { declared, encodedData, rawScores, streamsAmong, targetName } from './batches.js'
 import type { Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
 import { Network } from './layers.js'
 import { type NetworkName, type NetworkRecipe, networkRecipes } from './recipes.js'
 import { validationOf } from './validation.js'
+import { epochSeconds, sampleOf } from './work.js'
 
 /** Features of all inputs through a combiner to all outputs, trained by gradient descent. */
 export function network(name: NetworkName, recipe: NetworkRecipe = networkRecipes[name]): Candidate {
@@ -45,7 +48,20 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
   return trainedNetwork(name, layers, inputs, task, result.parameters, found)
 }
 
-function fitInputs(name: NetworkName, { spec, train }: Task): Record<string, FittedEncoder> {
+/** Nominal seconds of training a network once: the work counted on a sample of the rows. */
+export function networkSeconds(
+  name: NetworkName,
+  spec: Spec,
+  outputs: readonly FittedOutput[],
+  train: Dataset,
+): number {
+  const recipe = networkRecipes[name]
+  const sample = sampleOf(train)
+  const inputs = fitInputs(name, { spec, train: sample })
+  return (spec.train.epochs ?? recipe.epochs) * epochSeconds(build(inputs, outputs, recipe), inputs, sample, train.rows)
+}
+
+function fitInputs(name: NetworkName, { spec, train }: Pick<Task, 'spec' | 'train'>): Record<string, FittedEncoder> {
   return Object.fromEntries(
     Object.entries(spec.inputs).map(([input, settings]) => {
       const type = inputType(settings.type)

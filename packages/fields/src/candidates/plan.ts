@@ -2,42 +2,85 @@ import { VolantError } from '@volant/data'
 import { inputType } from '../registry.js'
 import type { Spec } from '../spec/schema.js'
 import type { Dataset } from '../train/dataset.js'
-import type { TrainPhase } from '../train/events.js'
 import type { FittedOutput } from '../train/outputs.js'
 import type { Candidate } from './candidate.js'
 import { linear } from './linear.js'
-import { network } from './network.js'
+import { network, networkSeconds } from './network.js'
 import { type NetworkName, networkRecipes } from './recipes.js'
 
 export interface Plan {
-  /** In the order they are trained; the first is the most trusted. */
+  /** What competes, in the order it is trained. */
   readonly candidates: readonly Candidate[]
-  /** Counted work by phase, in nominal seconds. */
-  readonly work: Partial<Record<TrainPhase, number>>
-  /** Why some were not tried. */
+  /** Nominal seconds of training each of them once. */
+  readonly seconds: ReadonlyMap<string, number>
+  /** Why some were not tried, one sentence each. */
   readonly notes: readonly string[]
 }
 
-/** What to train for a spec. */
-export function planCandidates(spec: Spec, _outputs: readonly FittedOutput[], _train: Dataset): Plan {
-  const names = spec.train.candidates ?? candidatesFor(spec)
-  return { candidates: names.map(candidateNamed), work: { baselines: 3, refit: 3, evaluate: 1 }, notes: [] }
+/** Networks for inputs with and without text, the most promising for their time first. */
+const networksToTry: Record<'text' | 'table', readonly NetworkName[]> = {
+  text: ['bag', 'cnn', 'transformer'],
+  table: ['table'],
+}
+/** Machines differ; a plan of this share of the limit stays within it on slower ones. */
+const usableShare = 0.5
+/** The linear model alone takes about this long. */
+const linearSeconds = 4
+
+/**
+ * What to train for a spec: the one that `train.encoder` names, those that an earlier training kept, or for `auto` the
+ * linear model and what the time limit allows. Work is counted, not timed, so that the same spec and rows give the same plan.
+ */
+export function planCandidates(spec: Spec, outputs: readonly FittedOutput[], train: Dataset): Plan {
+  const seconds = (name: string) =>
+    name === linear.name ? linearSeconds : networkSeconds(name as NetworkName, spec, outputs, train)
+  const fixed = spec.train.candidates ?? namedCandidate(spec)
+  if (fixed)
+    return {
+      candidates: fixed.map(candidateNamed),
+      seconds: new Map(fixed.map((name) => [name, seconds(name)])),
+      notes: [],
+    }
+  const chosen = new Map([[linear.name, linearSeconds]])
+  const notes: string[] = []
+  // Each may be trained twice: to be judged, then again on all rows.
+  let left = spec.train.timeLimit * usableShare - 2 * linearSeconds
+  for (const name of networksToTry[hasText(spec) ? 'text' : 'table']) {
+    const { leastRows } = networkRecipes[name]
+    if (train.rows < leastRows) {
+      notes.push(`${name} was not tried: ${train.rows} training rows are fewer than the ${leastRows} it needs.`)
+      continue
+    }
+    const cost = 2 * seconds(name)
+    if (cost > left) {
+      notes.push(
+        `${name} was not tried: its work, about ${Math.ceil(cost)} s, does not fit in the time limit of ${spec.train.timeLimit} s beside the others.`,
+      )
+      continue
+    }
+    left -= cost
+    chosen.set(name, cost / 2)
+  }
+  return { candidates: [...chosen.keys()].map(candidateNamed), seconds: chosen, notes }
 }
 
-function candidatesFor(spec: Spec): string[] {
+/** The one candidate that `train.encoder` asks for; undefined for `auto`. */
+function namedCandidate(spec: Spec): string[] | undefined {
   const { encoder } = spec.train
+  if (encoder === 'auto') return undefined
   if (encoder === 'linear' || encoder === 'tfidf') return [linear.name]
-  const hasText = Object.values(spec.inputs).some(({ type }) => inputType(type).choosesNetwork)
-  if (!hasText) return encoder === 'auto' ? [linear.name, 'table'] : ['table']
-  return encoder === 'auto' ? [linear.name] : [encoder]
+  return [hasText(spec) ? encoder : 'table']
+}
+
+function hasText(spec: Spec): boolean {
+  return Object.values(spec.inputs).some(({ type }) => inputType(type).choosesNetwork)
 }
 
 function candidateNamed(name: string): Candidate {
   if (name === linear.name) return linear
   if (Object.hasOwn(networkRecipes, name)) return network(name as NetworkName)
-  throw new VolantError(
-    'bad-spec',
-    `train.candidates: there is no candidate "${name}"; known are linear, ${Object.keys(networkRecipes).join(', ')}.`,
-    { path: 'train.candidates' },
-  )
+  const known = [linear.name, ...Object.keys(networkRecipes)].join(', ')
+  throw new VolantError('bad-spec', `train.candidates: there is no candidate "${name}"; known are ${known}.`, {
+    path: 'train.candidates',
+  })
 }

@@ -14,6 +14,8 @@ export interface NetworkRecipe {
   /** Sizes of the text encoder's layers. */
   readonly layer: LayerSettings
   readonly combiner: CombinerSettings
+  /** With fewer training rows `auto` does not try it. */
+  readonly leastRows: number
   readonly epochs: number
   readonly batchSize: number
   readonly learningRate: number
@@ -31,6 +33,7 @@ export const networkRecipes = {
   bag: {
     layer: { width: 100 },
     combiner: { hidden: [], dropout: 0.3 },
+    leastRows: 1000,
     epochs: 20,
     batchSize: 64,
     learningRate: 0.01,
@@ -42,6 +45,7 @@ export const networkRecipes = {
   cnn: {
     layer: { embedding: 128, filters: 128, kernels: [1, 2, 3], embeddingDropout: 0.3 },
     combiner: { hidden: [], dropout: 0.5 },
+    leastRows: 1000,
     epochs: 20,
     batchSize: 64,
     learningRate: 0.002,
@@ -53,6 +57,7 @@ export const networkRecipes = {
   transformer: {
     layer: { width: 128, heads: 4, layers: 2, dropout: 0.2 },
     combiner: { hidden: [], dropout: 0.3 },
+    leastRows: 1000,
     epochs: 20,
     batchSize: 64,
     learningRate: 0.001,
@@ -65,6 +70,7 @@ export const networkRecipes = {
   table: {
     layer: {},
     combiner: { hidden: [256, 256], dropout: 0.1 },
+    leastRows: 1000,
     epochs: 40,
     batchSize: 256,
     learningRate: 0.002,

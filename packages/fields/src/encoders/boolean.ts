@@ -44,6 +44,7 @@ function encoded(streams: Streams): Value {
 /** No parameters: the three columns themselves. */
 class FlagsLayer extends FeatureLayer {
   readonly width = columns
+  readonly work = columns
 
   protected forward(_context: Context, streams: Streams): Value {
     return encoded(streams)

@@ -59,15 +59,20 @@ function ids(values: readonly (string | null)[], state: CategoryState): number[]
   return values.map((value) => (value === null ? 0 : (known.get(value) ?? 0)))
 }
 
+/** Fetching, deduplicating and updating a number of a row, in multiply-adds of a matrix product. */
+const lookupWork = 100
+
 /** An embedding of the value, learnt with the network. */
 class LookupLayer extends FeatureLayer {
   readonly embedding: Embedding
+  readonly work: number
 
   constructor(
     values: number,
     readonly width: number,
   ) {
     super()
+    this.work = lookupWork * width
     this.embedding = new Embedding(values, width, { initialiser: normal(1 / Math.sqrt(width)) })
   }
 

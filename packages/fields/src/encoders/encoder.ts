@@ -56,6 +56,8 @@ export type LayerSettings = Readonly<Record<string, number | readonly number[]>>
 /** A layer from the tensors of an encoder to [batch, width]. */
 export abstract class FeatureLayer extends Module<[streams: Streams]> {
   abstract readonly width: number
+  /** Multiply-adds of a forward pass per entry of an encoded row (or what costs as much), for counting work. */
+  abstract readonly work: number
 }
 
 export type Streams = Readonly<Record<string, Value>>

@@ -116,12 +116,14 @@ function encoded(streams: Streams, { edges, mean, deviation }: NumberState): Val
 /** No parameters: the encoded number itself. */
 class PiecewiseLayer extends FeatureLayer {
   readonly width: number
+  readonly work: number
   readonly #state: NumberState
 
   constructor(state: NumberState) {
     super()
     this.#state = state
     this.width = width(state)
+    this.work = this.width
   }
 
   protected forward(_context: Context, streams: Streams): Value {

@@ -18,6 +18,8 @@ export class Progress {
   private readonly planned = new Map<TrainPhase, number>()
   private done = 0
   private phase: TrainPhase = 'read'
+  /** Where the present part lies within its phase, 0 … 1. */
+  private part = { from: 0, share: 1 }
   private lastSaid = 0
 
   constructor(private readonly say: (event: TrainEvent) => void) {}
@@ -27,13 +29,15 @@ export class Progress {
     for (const [phase, amount] of Object.entries(work)) this.planned.set(phase as TrainPhase, amount)
   }
 
-  enter(phase: TrainPhase, message: string): void {
+  /** `piece` says which part of the phase begins, and the work of all its parts. */
+  enter(phase: TrainPhase, message: string, piece?: { part: number; of: readonly number[] }): void {
     if (phase !== this.phase) this.done += this.planned.get(this.phase) ?? 0
     this.phase = phase
+    this.part = piece ? partOf(piece) : { from: 0, share: 1 }
     this.say({ kind: 'phase', phase, message, ...this.position(0) })
   }
 
-  /** `within` is the done share of the present phase, 0 … 1. */
+  /** `within` is the done share of the present part, 0 … 1. */
   advance(within: number, candidate?: string): void {
     const now = performance.now()
     if (now - this.lastSaid < quiet) return
@@ -59,8 +63,14 @@ export class Progress {
   private position(within: number): { fraction: number; secondsLeft: number | null } {
     const total = [...this.planned.values()].reduce((sum, work) => sum + work, 0)
     if (total === 0) return { fraction: 0, secondsLeft: null }
-    const here = (this.planned.get(this.phase) ?? 0) * Math.min(1, within)
+    const here = (this.planned.get(this.phase) ?? 0) * (this.part.from + this.part.share * Math.min(1, within))
     const fraction = Math.min(0.999, (this.done + here) / total)
     return { fraction, secondsLeft: fraction < 0.02 ? null : (this.seconds * (1 - fraction)) / fraction }
   }
+}
+
+function partOf({ part, of }: { part: number; of: readonly number[] }): { from: number; share: number } {
+  const total = of.reduce((sum, work) => sum + work, 0)
+  if (total === 0) return { from: 0, share: 1 }
+  return { from: of.slice(0, part).reduce((sum, work) => sum + work, 0) / total, share: of[part]! / total }
 }

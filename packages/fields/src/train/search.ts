@@ -1,11 +1,11 @@
 import { split } from '@volant/data'
 import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.js'
 import { linear } from '../candidates/linear.js'
-import { planCandidates } from '../candidates/plan.js'
+import { type Plan, planCandidates } from '../candidates/plan.js'
 import type { Spec } from '../spec/schema.js'
 import { blendedAnswers, choose, type Judged, type Part, type Share } from './choose.js'
 import { type Dataset, pick } from './dataset.js'
-import type { Progress } from './events.js'
+import type { Progress, TrainPhase } from './events.js'
 import type { Answers } from './measure.js'
 import type { FittedOutput } from './outputs.js'
 import { type Parts, refitRows } from './parts.js'
@@ -20,6 +20,7 @@ export interface SearchInput {
 }
 
 export interface Search {
+  readonly plan: Plan
   /** Every candidate that competed, with its part in the choice. */
   readonly shares: readonly Share[]
   readonly linearShare: Share
@@ -35,27 +36,43 @@ const folds = 5
 /** Trains the baseline and the planned candidates on the training rows and chooses by rows they have not seen. */
 export async function searchCandidates(input: SearchInput): Promise<Search> {
   const { spec, outputs, parts, progress } = input
-  const planned = planCandidates(spec, outputs, parts.train)
-  const all = planned.candidates.some(({ name }) => name === linear.name)
-    ? planned.candidates
-    : [linear, ...planned.candidates]
+  const plan = planCandidates(spec, outputs, parts.train)
+  for (const note of plan.notes) progress.note(note)
+  const networks = plan.candidates.filter(({ name }) => name !== linear.name)
+  progress.plan(plannedWork(plan, spec))
   const trained = new Map<string, TrainedCandidate>()
   const validRaw = new Map<string, Judged['raw']>()
-  progress.plan({ read: 1, ...planned.work })
-  for (const note of planned.notes) progress.note(note)
-  for (const candidate of all) {
-    const phase = candidate === linear ? 'baselines' : 'search'
-    progress.enter(phase, `Training ${candidate.name} on ${parts.train.rows} rows`)
+  for (const [place, candidate] of [linear, ...networks].entries()) {
+    progress.enter(
+      candidate === linear ? 'baselines' : 'search',
+      `Training ${candidate.name} on ${parts.train.rows} rows`,
+      candidate === linear ? undefined : { part: place - 1, of: networks.map(({ name }) => plan.seconds.get(name)!) },
+    )
     const result = await candidate.train(taskFor(input, candidate, parts.train, parts.valid))
     trained.set(candidate.name, result)
     if (parts.valid.rows > 0) validRaw.set(candidate.name, await result.raw(parts.valid))
   }
   progress.enter('choose', 'Choosing by validation')
-  const names = planned.candidates.map(({ name }) => name)
+  const names = plan.candidates.map(({ name }) => name)
   const judged = await judge(input, names, validRaw)
   const shares = choose(outputs, judged.candidates, judged.rows)
   const linearShare = await alone(input, validRaw)
-  return { shares, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
+  return { plan, shares, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
+}
+
+/** Nominal seconds by phase. */
+function plannedWork({ seconds }: Plan, spec: Spec): Partial<Record<TrainPhase, number>> {
+  const all = [...seconds.values()].reduce((sum, each) => sum + each, 0)
+  const baseline = seconds.get(linear.name) ?? 4
+  const search = all - (seconds.get(linear.name) ?? 0)
+  return {
+    read: 1,
+    baselines: baseline,
+    search,
+    choose: 1,
+    refit: spec.train.refit ? baseline + search : 0,
+    evaluate: 2,
+  }
 }
 
 /** The linear model as a whole answer. */
@@ -119,17 +136,19 @@ export async function trainAgain(
   const kept = search.shares.filter(({ weights }) => Object.values(weights).some((weight) => weight > 0))
   const refit = spec.train.refit && parts.valid.rows > 0
   const rows = refitRows(parts)
+  const wanted = [linear, ...search.plan.candidates.filter(({ name }) => name !== linear.name)].filter(
+    ({ name }) => name === linear.name || kept.some((share) => share.candidate === name),
+  )
   const again = new Map<string, TrainedCandidate>()
-  const planned = planCandidates(spec, outputs, parts.train).candidates
-  for (const candidate of new Set([linear, ...planned])) {
-    const wanted = candidate === linear || kept.some((share) => share.candidate === candidate.name)
-    if (!wanted) continue
+  const seconds = wanted.map(({ name }) => search.plan.seconds.get(name) ?? 4)
+  if (refit) progress.plan({ refit: seconds.reduce((sum, each) => sum + each, 0) })
+  for (const [place, candidate] of wanted.entries()) {
     const before = search.trained.get(candidate.name)!
     if (!refit) {
       again.set(candidate.name, before)
       continue
     }
-    progress.enter('refit', `Training ${candidate.name} again on ${rows.rows} rows`)
+    progress.enter('refit', `Training ${candidate.name} again on ${rows.rows} rows`, { part: place, of: seconds })
     const task = taskFor(input, candidate, rows, pick(rows, []))
     again.set(candidate.name, await candidate.train({ ...task, found: before.found }))
   }

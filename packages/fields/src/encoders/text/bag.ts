@@ -67,14 +67,19 @@ function addText(text: string, state: BagState, idf: Float64Array, builder: Rows
   builder.scale(from, 1 / Math.sqrt(squares))
 }
 
+/** Fetching, deduplicating and updating a number of a row, in multiply-adds of a matrix product. */
+const lookupWork = 60
+
 class BagLayer extends FeatureLayer {
   readonly bag: EmbeddingBag
+  readonly work: number
 
   constructor(
     buckets: number,
     readonly width: number,
   ) {
     super()
+    this.work = lookupWork * width
     this.bag = new EmbeddingBag(buckets, width, { initialiser: uniform(0.5) })
   }
 

@@ -14,6 +14,7 @@ export const cnn: Encoder<string, TokensState> = {
 
 class CnnLayer extends FeatureLayer {
   readonly width: number
+  readonly work: number
   readonly embedding: Embedding
   readonly dropout: Dropout
   readonly convolution: TextConvolution
@@ -25,6 +26,10 @@ class CnnLayer extends FeatureLayer {
     this.dropout = new Dropout(Number(embeddingDropout))
     this.convolution = new TextConvolution(Number(embedding), Number(filters), kernels as readonly number[])
     this.width = Number(filters) * (kernels as readonly number[]).length
+    this.work = (kernels as readonly number[]).reduce(
+      (sum, kernel) => sum + kernel * Number(embedding) * Number(filters),
+      0,
+    )
   }
 
   protected forward(context: Context, streams: Streams): Value {

@@ -1,4 +1,4 @@
-import { words } from '@volant/data'
+import { piecesOf, unspacedLetter } from './pieces.js'
 
 /** Which n-grams of a text are counted. Words and characters are two blocks, each with its own idf and length of 1. */
 export interface NgramSettings {
@@ -14,12 +14,11 @@ export const defaultNgrams: NgramSettings = { words: [1, 2], characters: [2, 5],
 
 const seeds = { words: 0x811c9dc5, characters: 0x9e3779b9 }
 const space = 32
-const unspacedRuns =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]+/gu
+const unspacedRuns = new RegExp(`${unspacedLetter.source}+`, 'gu')
 
-/** 32-bit hashes of the word n-grams of a text, repeats included. */
+/** 32-bit hashes of the n-grams of words and punctuation of a text, repeats included. */
 export function wordHashes(text: string, [shortest, longest]: readonly [number, number]): number[] {
-  const tokens = words(text.toLowerCase())
+  const tokens = piecesOf(text)
   const hashes: number[] = []
   for (let start = 0; start < tokens.length; start++) {
     let hash = seeds.words
@@ -37,13 +36,8 @@ export function wordHashes(text: string, [shortest, longest]: readonly [number, 
 export function characterHashes(text: string, settings: NgramSettings): number[] {
   const hashes: number[] = []
   const lower = text.toLowerCase()
-  const spaced = lower.replace(unspacedRuns, (run) => {
-    pushRuns(run, settings.unspaced, hashes)
-    return ' '
-  })
-  for (const word of spaced.split(/\s+/)) {
-    if (word !== '') pushRuns(` ${word} `, settings.characters, hashes)
-  }
+  if (unspacedLetter.test(lower)) pushRuns(lower, settings.unspaced, hashes)
+  else for (const word of lower.split(/\s+/)) if (word !== '') pushRuns(` ${word} `, settings.characters, hashes)
   return hashes
 }
 

@@ -13,8 +13,7 @@ export interface TfidfState {
   readonly characters: Vocabulary
 }
 
-/** From this many rows on, an n-gram seen in a single row is not kept. */
-const manyRows = 3000
+/** N-grams seen in a single row help too (they separate the training rows), so only a size bounds the vocabulary. */
 const largestVocabulary = { words: 150_000, characters: 250_000 }
 
 /**
@@ -34,12 +33,11 @@ export const tfidf: Encoder<string, TfidfState> = {
       counts.words.addRow(wordHashes(text, defaultNgrams.words))
       counts.characters.addRow(characterHashes(text, defaultNgrams))
     }
-    const minRows = rows >= manyRows ? 2 : 1
     return {
       ngrams: defaultNgrams,
       rows,
-      words: counts.words.vocabulary(minRows, largestVocabulary.words),
-      characters: counts.characters.vocabulary(minRows, largestVocabulary.characters),
+      words: counts.words.vocabulary(largestVocabulary.words),
+      characters: counts.characters.vocabulary(largestVocabulary.characters),
     }
   },
 

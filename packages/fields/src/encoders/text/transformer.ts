@@ -24,6 +24,7 @@ export const transformer: Encoder<string, TokensState> = {
 
 class TransformerLayer extends FeatureLayer {
   readonly width: number
+  readonly work: number
   readonly embedding: Embedding
   readonly positions: PositionEmbedding
   readonly dropout: Dropout
@@ -34,6 +35,8 @@ class TransformerLayer extends FeatureLayer {
     super()
     const { width = 128, heads = 4, layers = 2, dropout = 0.1 } = settings
     this.width = Number(width)
+    // Four products of attention, two of the feed-forward layer of twice the width.
+    this.work = Number(layers) * 8 * this.width ** 2
     this.embedding = new Embedding(rows, this.width, { initialiser: normal(0.1) })
     this.positions = new PositionEmbedding(positions, this.width)
     this.dropout = new Dropout(Number(dropout))

@@ -28,11 +28,11 @@ export class RowCounts {
     }
   }
 
-  /** What was seen in at least `minRows` rows, the `limit` most frequent of it (equal counts: the smaller hash). */
-  vocabulary(minRows: number, limit: number): Vocabulary {
+  /** What was seen, at most the `limit` most frequent of it (equal counts: the smaller hash). */
+  vocabulary(limit: number): Vocabulary {
     let kept: { hash: number; df: number }[] = []
     for (let at = 0; at < this.keys.length; at++) {
-      if (this.counts[at]! >= Math.max(1, minRows)) kept.push({ hash: this.keys[at]!, df: this.counts[at]! })
+      if (this.counts[at]! > 0) kept.push({ hash: this.keys[at]!, df: this.counts[at]! })
     }
     if (kept.length > limit) {
       kept.sort((a, b) => b.df - a.df || a.hash - b.hash)

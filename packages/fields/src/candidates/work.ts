@@ -1,0 +1,41 @@
+import type { EncodedColumn } from '../encoders/encoder.js'
+import { type Dataset, pick } from '../train/dataset.js'
+import type { FittedEncoder } from './candidate.js'
+import type { Network } from './layers.js'
+
+/** Multiply-adds a second of a middling machine with 2 cores; it turns counted work into seconds, everywhere the same. */
+const nominalSpeed = 2e10
+/** Forward, gradient of the values, gradient of the weights. */
+const passes = 3
+const sampledRows = 256
+
+/** Evenly spaced rows to count on. */
+export function sampleOf(data: Dataset): Dataset {
+  const count = Math.min(sampledRows, data.rows)
+  return pick(
+    data,
+    Array.from({ length: count }, (_, place) => Math.floor((place * data.rows) / count)),
+  )
+}
+
+/** Nominal seconds of one epoch over `rows` rows, counted on a sample of them. */
+export function epochSeconds(
+  layers: Network,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  sample: Dataset,
+  rows: number,
+): number {
+  let perRow = layers.work
+  for (const [place, [input, { encoder, state }]] of Object.entries(inputs).entries()) {
+    const layer = Object.values(layers.inputs)[place]!
+    perRow += layer.work * meanLength(encoder.encode(sample.inputs[input]!, state))
+  }
+  return (perRow * rows * passes) / nominalSpeed
+}
+
+function meanLength({ rows, length }: EncodedColumn): number {
+  if (!length || rows === 0) return 1
+  let sum = 0
+  for (let row = 0; row < rows; row++) sum += length(row)
+  return sum / rows
+}
