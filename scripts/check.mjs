@@ -1,17 +1,16 @@
 // One command checks all: format and lint, types, import boundaries, dead code, tests. A check that saw no file fails.
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
+import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const require = createRequire(import.meta.url)
 
-/** The file that a package of node_modules runs as command `name`. */
+/** The file that a package of node_modules runs as command `command`. */
 function bin(name, command = name) {
-  const manifest = require.resolve(`${name}/package.json`)
-  const { bin } = require(manifest)
-  return path.join(path.dirname(manifest), typeof bin === 'string' ? bin : bin[command])
+  const folder = path.join(root, 'node_modules', name)
+  const { bin } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'))
+  return path.join(folder, typeof bin === 'string' ? bin : bin[command])
 }
 
 /** Runs one check; `saw` tells from its output how many files it looked at. */

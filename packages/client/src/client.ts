@@ -12,10 +12,13 @@ export interface ClientOptions {
   /** How often a request answered 429 or 503 is sent again after the time the server names. Default 2. */
   retries?: number
 }
+/** What `fetch` can send: text, bytes, a stream, a form. */
+type Body = NonNullable<RequestInit['body']>
+
 interface Call {
   query?: object
   json?: unknown
-  body?: BodyInit
+  body?: Body
   type?: string
   signal?: AbortSignal
 }
@@ -153,7 +156,7 @@ export class ProjectClient {
 
   // collect
   /** Uploads a data file; `name` ends in csv, tsv, jsonl or parquet (+ .gz). */
-  upload(body: BodyInit, query: api.Provenance & { name: string; mode?: 'append' | 'replace' }): Promise<api.Dataset> {
+  upload(body: Body, query: api.Provenance & { name: string; mode?: 'append' | 'replace' }): Promise<api.Dataset> {
     const call = { query, body, type: 'application/octet-stream' }
     return this.client.request('POST', `${this.base}/datasets`, call)
   }
@@ -179,7 +182,7 @@ export class ProjectClient {
     return this.send('POST', '/test-set', options)
   }
   /** Uploads a file of its own as the frozen test set. Once only. */
-  uploadTestSet(body: BodyInit, query: api.Provenance & { name: string }): Promise<api.TestSet> {
+  uploadTestSet(body: Body, query: api.Provenance & { name: string }): Promise<api.TestSet> {
     const call = { query, body, type: 'application/octet-stream' }
     return this.client.request('POST', `${this.base}/test-set/upload`, call)
   }

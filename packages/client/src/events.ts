@@ -2,7 +2,8 @@ import type { LoopEvent } from './types.js'
 
 /** Reads Server-Sent Events (WHATWG HTML, section 9.2) from a response body; ends when the stream ends. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<LoopEvent> {
-  const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
   let rest = ''
   let kind = ''
   let data: string[] = []
@@ -10,7 +11,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
     for (;;) {
       const { value, done } = await reader.read()
       if (done) return
-      const lines = (rest + value).split(/\r\n|\n|\r/)
+      const lines = (rest + decoder.decode(value, { stream: true })).split(/\r\n|\n|\r/)
       rest = lines.pop()!
       for (const line of lines) {
         if (line === '') {
