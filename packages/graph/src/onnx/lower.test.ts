@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
@@ -93,6 +96,28 @@ describe('lower', () => {
       const trained = await run(lower(b.build(), train), feeds)
       const inferred = await run(lower(plain.b.build(), infer), feeds)
       expectClose(trained['loss']!.data, inferred['loss']!.data, 1e-5, 'loss')
+    }
+  })
+
+  it('is fused by the runtime as intended: transposes and scales go into the products, no slow SkipLayerNormalization', async () => {
+    const { b, loss, parameters } = encoderLayers(2)
+    b.output('loss', loss)
+    gradients(loss, parameters).forEach((dx, i) => {
+      b.output(`d${i}`, dx)
+    })
+    const folder = await mkdtemp(join(tmpdir(), 'volant-graph-'))
+    try {
+      const optimizedModelFilePath = join(folder, 'optimised.onnx')
+      const options = { optimizedModelFilePath, logSeverityLevel: 3 } as const
+      const session = await ort.InferenceSession.create(encodeOnnx(lower(b.build(), train)), options)
+      await session.release()
+      const optimised = decodeOnnx(await readFile(optimizedModelFilePath))
+      // Per layer: four in attention (scores, dQ, dK, dV), the rest in sums of rows.
+      expect(count(optimised, 'FusedMatMul')).toBeGreaterThanOrEqual(4 * 2)
+      expect(count(optimised, 'SkipLayerNormalization')).toBe(0)
+      expect(optimised.graph.nodes.length).toBeLessThan(120 * 2)
+    } finally {
+      await rm(folder, { recursive: true })
     }
   })
 
