@@ -57,7 +57,7 @@ module.exports = {
     parser: 'swc',
     // The parser reads no JSX; what the console may import is a rule of the linter (biome.json).
     doNotFollow: { path: 'node_modules|/dist/' },
-    exclude: { path: '/dist/|^packages/console/' },
+    exclude: { path: '^(packages|examples)/[^/]+/dist/|^packages/console/' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],
