@@ -114,6 +114,6 @@ export function writeError(error: unknown, path: string): Error {
   )
 }
 
-export function isAbort(error: unknown): boolean {
+function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'
 }

@@ -1,9 +1,10 @@
 import { missingColumn } from '../errors.js'
-import type { Cell, RejectedRow, Table } from '../table/table.js'
+import type { Cell, Table } from '../table/table.js'
 import { inferOutputType, isMissing } from '../types.js'
 import { type ColumnProfile, profileColumn, topOf } from './column.js'
 import { type LeakageSuspect, leakageSuspects } from './leakage.js'
-import { countDuplicates, countOverlap, type Duplicates, type Overlap } from './overlap.js'
+import { countDuplicates, countOverlap, type Overlap } from './overlap.js'
+import type { Profile, TargetProfile } from './report.js'
 import { type Sample, sampleTable } from './sample.js'
 import { warningsOf } from './warnings.js'
 
@@ -18,35 +19,6 @@ export interface ProfileOptions {
   seed?: number
   /** Share of a class's rows a word must stand in to come under suspicion, 0.9 by default; lower finds more, also honest words. */
   wordRecall?: number
-}
-
-export interface TargetProfile {
-  name: string
-  type: ReturnType<typeof inferOutputType>
-  missing: number
-  /** Classes by size; empty for numbers. At most 200 are listed, `classCount` counts all. */
-  classes: { label: string; count: number; share: number }[]
-  classCount: number
-  /** Classes with a single row. */
-  singles: number
-}
-
-/** Plain JSON; counts are of the rows looked at. */
-export interface Profile {
-  path: string
-  rows: number
-  /** Rows looked at: all, or a sample of this size. */
-  looked: number
-  rejectedCount: number
-  rejected: RejectedRow[]
-  notes: string[]
-  columns: ColumnProfile[]
-  targets: TargetProfile[]
-  duplicates: Duplicates
-  leakage: LeakageSuspect[]
-  overlap: Overlap | null
-  /** What a person should look at, one sentence each. */
-  warnings: string[]
 }
 
 const LISTED_CLASSES = 200

@@ -1,6 +1,6 @@
 import type { ColumnProfile } from './column.js'
 import { percent } from './predictability.js'
-import type { Profile, TargetProfile } from './profile.js'
+import type { Profile, TargetProfile } from './report.js'
 
 /** A profile as text for a terminal, at most about 100 columns wide but for long names. */
 export function renderProfile(profile: Profile): string {

@@ -1,5 +1,5 @@
 import { percent } from './predictability.js'
-import type { Profile } from './profile.js'
+import type { Profile } from './report.js'
 
 /** The sentences of a profile that a person should read first. */
 export function warningsOf(facts: Omit<Profile, 'warnings'>): string[] {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -29,7 +29,8 @@ export class Duck {
   static async open(memory = 512e6, parent = tmpdir()): Promise<Duck> {
     let folder: string
     try {
-      folder = mkdtempSync(join(parent, 'volant-'))
+      removeStale(parent)
+      folder = mkdtempSync(join(parent, `volant-rows-${process.pid}-`))
     } catch (error) {
       throw writeError(error, parent)
     }
@@ -123,6 +124,31 @@ export function markedText(expression: string): string {
 
 export function unmarked(value: DuckDBValue): string {
   return (value as string).slice(1)
+}
+
+const DAY = 24 * 3600 * 1000
+const swept = new Set<string>()
+
+/** Removes what processes that were killed more than a day ago left in `parent`; looks once. */
+function removeStale(parent: string): void {
+  if (swept.has(parent)) return
+  swept.add(parent)
+  for (const name of readdirSync(parent)) {
+    const pid = Number(/^volant-rows-(\d+)-/.exec(name)?.[1] ?? 0)
+    if (pid === 0 || isAlive(pid)) continue
+    const path = join(parent, name)
+    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+    if (Date.now() - changed > DAY) rmSync(path, { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM'
+  }
 }
 
 export function quoteName(name: string): string {

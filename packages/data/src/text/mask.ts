@@ -1,6 +1,6 @@
 /** What stands in place of a contact. */
-export const EMAIL_MARK = '[email]'
-export const PHONE_MARK = '[phone]'
+const EMAIL_MARK = '[email]'
+const PHONE_MARK = '[phone]'
 
 /**
  * Replaces e-mail addresses by [email] and phone numbers (international, North American, European, Chinese) by [phone].
