@@ -94,6 +94,11 @@ export const optionTable = {
   seed: { flags: '--seed <n>', description: 'seed of every random choice (default: 42)', parse: whole(0) },
   noRefit: { flags: '--no-refit', description: 'ship the model trained without the validation rows', parse: on },
   out: { flags: '--out <path>', description: 'where the result is written', parse: text },
+  schema: {
+    flags: '--schema <file>',
+    description: 'also write the JSON schema of specs, for completion in an editor',
+    parse: text,
+  },
   force: { flags: '--force', description: 'replace what is at --out', parse: on },
   port: { flags: '--port <n>', description: 'port to listen on (default: 4600; 0 = any free one)', parse: port },
   host: { flags: '--host <address>', description: 'address to listen on (default: 127.0.0.1)', parse: text },
