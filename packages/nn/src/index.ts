@@ -35,6 +35,7 @@ export {
   scaleByRms,
 } from './optimisers/transforms.js'
 export { hashName, Random } from './random.js'
+export { trainingEnvironment } from './runtime/environment.js'
 export type { Port } from './runtime/onnx-session.js'
 export type { Program, TableAccess, TableRows, Update } from './runtime/program.js'
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime/runtime.js'

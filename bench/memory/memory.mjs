@@ -1,0 +1,56 @@
+// npm run bench:memory [-- --steps 10000]
+// Resident memory over many small training steps: flat when the last half holds no more than the first. The last line is JSON.
+import { adamW, compileTraining, createRuntime, crossEntropy, initialise, MLP, Random } from '@volant/nn'
+
+const at = process.argv.indexOf('--steps')
+const steps = at < 0 ? 10_000 : Number(process.argv[at + 1])
+const model = new MLP([32, 64, 8], { dropout: 0.1 })
+const { programs, slots } = compileTraining({
+  model,
+  inputs: { x: { dtype: 'float32', shape: ['B', 32] }, y: { dtype: 'int64', shape: ['B'] } },
+  loss: (context, { x, y }) => crossEntropy(model.apply(context, x), y),
+  optimiser: adamW(),
+  clip: 1,
+})
+const runtime = createRuntime({ threads: 1 })
+await runtime.load('step', programs.step)
+const state = Object.fromEntries(initialise(model, 1))
+for (const [path, dims] of slots)
+  state[path] = { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b)) }
+await runtime.write(state)
+
+const random = new Random(1)
+const megabytes = () => Number((process.memoryUsage().rss / 2 ** 20).toFixed(1))
+const started = performance.now()
+const marks = []
+for (let step = 1; step <= steps; step++) {
+  const rows = 1 + random.integer(32) // batches of many sizes, as bucketing makes them
+  const x = {
+    dtype: 'float32',
+    dims: [rows, 32],
+    data: Float32Array.from({ length: rows * 32 }, () => random.normal()),
+  }
+  const y = {
+    dtype: 'int64',
+    dims: [rows],
+    data: BigInt64Array.from({ length: rows }, () => BigInt(random.integer(8))),
+  }
+  const root = Math.sqrt(1 - 0.999 ** step)
+  const scalars = {
+    lossWeight: 1,
+    learningRate: 1e-3,
+    seed: random.uint32(),
+    'adam.scale': root / (1 - 0.9 ** step),
+    'adam.epsilon': 1e-8 * root,
+  }
+  await runtime.step('step', { x, y }, scalars)
+  if (step % (steps / 10) === 0) {
+    marks.push(megabytes())
+    process.stderr.write(`${step} steps: ${marks.at(-1)} MB\n`)
+  }
+}
+await runtime.release()
+const growth = Number((Math.max(...marks.slice(5)) - Math.max(...marks.slice(0, 5))).toFixed(1))
+const seconds = Number(((performance.now() - started) / 1000).toFixed(1))
+console.log(JSON.stringify({ steps, seconds, rss_mb: marks, growth_mb: growth, flat: growth <= 8 }))
+process.exit(growth <= 8 ? 0 : 1)
