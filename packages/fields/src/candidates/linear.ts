@@ -21,7 +21,7 @@ export const linear: Candidate = {
         x,
         targetsOf(output, task.train),
         {
-          ...linearSettings(task.spec, task.train.rows),
+          ...linearSettings(task.spec),
           seed: task.spec.train.seed,
           signal: task.signal,
           onProgress: ({ fraction }) => task.onProgress({ fraction: (place + fraction) / task.outputs.length }),

@@ -2,11 +2,13 @@ import type { LayerSettings } from '../encoders/encoder.js'
 import type { Spec } from '../spec/schema.js'
 import type { CombinerSettings } from './layers.js'
 
-/** Settings of the linear model that suit the inputs and the number of rows. */
-export function linearSettings(spec: Spec, rows: number): { C: number; loss: 'hinge' | 'softmax' } {
+/**
+ * Settings of the linear model that suit the inputs: cross-validated on ten text sets (C from 0.5 to 1 is flat) and five
+ * tables (C from 0.03 to 0.3 is flat).
+ */
+export function linearSettings(spec: Spec): { C: number; loss: 'hinge' | 'softmax' } {
   const hasText = Object.values(spec.inputs).some((input) => input.type === 'text')
-  if (!hasText) return { C: 1, loss: 'softmax' }
-  return { C: rows > 20_000 ? 0.3 : 0.5, loss: 'hinge' }
+  return hasText ? { C: 0.7, loss: 'hinge' } : { C: 0.1, loss: 'softmax' }
 }
 
 /** How a network is made and trained. */

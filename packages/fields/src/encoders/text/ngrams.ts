@@ -1,4 +1,4 @@
-import { piecesOf, unspacedLetter } from './pieces.js'
+import { isUnspaced, piecesOf } from './pieces.js'
 
 /** Which n-grams of a text are counted. Words and characters are two blocks, each with its own idf and length of 1. */
 export interface NgramSettings {
@@ -6,7 +6,7 @@ export interface NgramSettings {
   readonly words: readonly [number, number]
   /** Shortest and longest run of characters within a word (padded with a space on both sides, as scikit-learn's char_wb). */
   readonly characters: readonly [number, number]
-  /** The same for scripts written without spaces (Chinese, Japanese, Thai …), where the run of characters is not padded. */
+  /** The same for scripts written without spaces (Chinese, Japanese, Thai …), where the run goes across the whole text. */
   readonly unspaced: readonly [number, number]
 }
 
@@ -14,7 +14,6 @@ export const defaultNgrams: NgramSettings = { words: [1, 2], characters: [2, 5],
 
 const seeds = { words: 0x811c9dc5, characters: 0x9e3779b9 }
 const space = 32
-const unspacedRuns = new RegExp(`${unspacedLetter.source}+`, 'gu')
 
 /** 32-bit hashes of the n-grams of words and punctuation of a text, repeats included. */
 export function wordHashes(text: string, [shortest, longest]: readonly [number, number]): number[] {
@@ -32,11 +31,11 @@ export function wordHashes(text: string, [shortest, longest]: readonly [number, 
   return hashes
 }
 
-/** 32-bit hashes of the character n-grams of a text, repeats included. */
+/** 32-bit hashes of the character n-grams of a text, repeats included: within words or, where most words are unspaced, across. */
 export function characterHashes(text: string, settings: NgramSettings): number[] {
   const hashes: number[] = []
   const lower = text.toLowerCase()
-  if (unspacedLetter.test(lower)) pushRuns(lower, settings.unspaced, hashes)
+  if (isUnspaced(lower)) pushRuns(lower, settings.unspaced, hashes)
   else for (const word of lower.split(/\s+/)) if (word !== '') pushRuns(` ${word} `, settings.characters, hashes)
   return hashes
 }

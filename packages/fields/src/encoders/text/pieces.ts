@@ -4,7 +4,7 @@ import { words } from '@volant/data'
 const piece = /[\p{L}\p{M}\p{N}_]+|[^\s\p{C}]/gu
 
 /** Letters written without spaces between words: a run of them is segmented. */
-export const unspacedLetter =
+const unspacedLetter =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}々〆ー]/u
 
 /**
@@ -14,4 +14,12 @@ export const unspacedLetter =
 export function piecesOf(text: string): string[] {
   const found = text.toLowerCase().match(piece) ?? []
   return unspacedLetter.test(text) ? found.flatMap((run) => (unspacedLetter.test(run) ? words(run) : [run])) : found
+}
+
+const unspacedLetters = new RegExp(unspacedLetter.source, 'gu')
+
+/** Whether at least a fifth of the characters are of a script written without spaces. */
+export function isUnspaced(text: string): boolean {
+  if (!unspacedLetter.test(text)) return false
+  return (text.match(unspacedLetters)?.length ?? 0) * 5 >= text.length
 }
