@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { onEachDatabase } from '../store/databases.testing.js'
 import type { Store } from '../store/index.js'
-import { Access, readOwnerKey } from './access.js'
+import { Access } from './access.js'
 import { isOwnRequest } from './local.js'
 import { allow, type Principal } from './principal.js'
 import { accessMigrations } from './schema.js'
 
+const ownerFile = ({ folder }: Store) => readFileSync(path.join(folder, 'owner.key'), 'utf8').trim()
 const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } })
 
 onEachDatabase((database) => {
@@ -21,7 +22,7 @@ onEachDatabase((database) => {
 
   it('makes the owner a key on the first start where keys are needed, once', async () => {
     const key = access.ownerKey!
-    expect(await readOwnerKey(store.folder)).toBe(key)
+    expect(ownerFile(store)).toBe(key)
     expect(statSync(path.join(store.folder, 'owner.key')).mode & 0o777).toBe(0o600)
     expect(await access.authenticate(bearer(key))).toMatchObject({
       owner: true,
@@ -96,7 +97,7 @@ onEachDatabase((database) => {
     await first.revoke(keyId!)
     const second = await Access.start({ store: place, boundHost: '10.0.0.1' })
     expect(second.ownerKey).not.toBe(first.ownerKey)
-    expect(await readOwnerKey(place.folder)).toBe(second.ownerKey)
+    expect(ownerFile(place)).toBe(second.ownerKey)
     await first.close()
     await second.close()
   })

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import path from 'node:path'
 import { VolantError } from '@volant/data'
@@ -224,12 +223,6 @@ async function ensureOwnerKey(store: Store): Promise<string | null> {
     owner: true,
   })
   return key
-}
-
-/** The owner's key as the data folder keeps it; undefined when there is none. */
-export async function readOwnerKey(dataFolder: string): Promise<string | undefined> {
-  const text = await readFile(path.join(dataFolder, 'owner.key'), 'utf8').catch(() => undefined)
-  return text?.trim()
 }
 
 async function insertKey(

@@ -144,7 +144,7 @@ export class Channels {
 }
 
 function quotaColumns(quota: Quota | null): { quota_predictions: string | null; quota_per: Quota['per'] | null } {
-  return { quota_predictions: quota && String(quota.predictions), quota_per: quota && quota.per }
+  return { quota_predictions: quota && String(quota.predictions), quota_per: quota?.per ?? null }
 }
 
 function shown(row: {

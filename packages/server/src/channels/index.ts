@@ -1,4 +1,3 @@
-export { type Channel, type ChannelSettings, Channels } from './channels.js'
-export type { Quota } from './quota.js'
+export { type Channel, Channels } from './channels.js'
 export { channelsMigrations } from './schema.js'
-export { channelKinds, type Usage, type UsageOfDay, usageEntry } from './usage.js'
+export { channelKinds, usageEntry } from './usage.js'

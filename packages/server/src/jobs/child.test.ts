@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { runChild } from './child.js'
@@ -90,4 +92,25 @@ describe('a child process', () => {
       expect(Date.now() - started).toBeLessThan(3000)
     }
   })
+
+  it('does not outlive the server that started it', async () => {
+    const runner = new URL('../../dist/jobs/child.js', import.meta.url).href
+    const busy = child(`console.log(process.pid); await new Promise((done) => setTimeout(done, 60_000))`)
+    const script = `const { runChild } = await import('${runner}'); await runChild({ entry: new URL('${busy.href}'), input: 0, onLog: console.log })`
+    const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const pid = await new Promise<number>((resolve) => server.stdout.once('data', (line) => resolve(Number(line))))
+    expect(isAlive(pid)).toBe(true)
+    server.kill('SIGKILL')
+    while (isAlive(pid)) await pause(20)
+  })
 })
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

@@ -1,14 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { VolantError } from '@volant/data'
 import { diskError, syncFolder } from './files.js'
-import { guardFolder } from './guard.js'
-import { PgliteDatabase } from './pglite.js'
-import type { Log } from './store.js'
+import type { Log } from './log.js'
+import type { PgliteDatabase } from './pglite.js'
 
 export interface BackupSchedule {
   /** Hours between two backups; default 24. */
@@ -107,50 +105,4 @@ async function compress(tar: Uint8Array, file: string): Promise<number> {
 
 function* slices(bytes: Uint8Array, size = 1 << 20): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-}
-
-/**
- * Replaces the database of a data folder by a backup (default: the newest). The broken one is kept beside it as
- * `database.broken-<time>`. What the journal still holds is inserted again at the next start.
- * Throws `data-folder-in-use`, `no-backup`, `bad-backup`; the old database stays in place then.
- */
-export async function restoreBackup(
-  dataFolder: string,
-  backup?: string,
-): Promise<{ file: string; aside: string | undefined }> {
-  const guard = await guardFolder(dataFolder)
-  try {
-    const folder = path.join(dataFolder, 'backups')
-    const newest = (await backupFiles(folder))[0]
-    const file = backup ?? (newest && path.join(folder, newest))
-    if (file === undefined) {
-      throw new VolantError('no-backup', `There is no backup in "${folder}".`, { folder })
-    }
-    const fresh = path.join(dataFolder, 'database.restoring')
-    await rm(fresh, { recursive: true, force: true })
-    await load(fresh, file)
-    const database = path.join(dataFolder, 'database')
-    const aside = (await stat(database).catch(() => undefined)) && `${database}.broken-${Date.now()}`
-    if (aside) await rename(database, aside)
-    await rename(fresh, database)
-    await syncFolder(dataFolder)
-    return { file, aside }
-  } finally {
-    await guard.release()
-  }
-}
-
-async function load(folder: string, file: string): Promise<void> {
-  try {
-    const database = await PgliteDatabase.open({ folder, load: await readFile(file) })
-    await database.close()
-  } catch (cause) {
-    await rm(folder, { recursive: true, force: true })
-    throw new VolantError(
-      'bad-backup',
-      `"${file}" cannot be restored: ${(cause as Error).message}. Take another file of the same folder.`,
-      { file },
-      { cause },
-    )
-  }
 }

@@ -35,7 +35,7 @@ export function onEachDatabase(cases: (database: TestDatabase) => void): void {
     afterAll(clean)
     const fresh = async () => {
       const dataFolder = folders()
-      cpSync(await template(), path.join(dataFolder, 'database'), { recursive: true })
+      cpSync(await emptyPglite(), path.join(dataFolder, 'database'), { recursive: true })
       return { dataFolder }
     }
     cases({ kind: 'pglite', fresh, store: async (options) => stores({ ...options, ...(await fresh()) }) })
@@ -87,7 +87,7 @@ function workplace() {
 }
 
 /** An empty PGlite folder, made once per machine: initdb takes 4-9 s, a copy 0.2 s. */
-async function template(): Promise<string> {
+export async function emptyPglite(): Promise<string> {
   const folder = path.join(os.tmpdir(), `volant-pglite-template-${process.getuid?.() ?? 0}-18`)
   if (existsSync(folder)) return folder
   const making = `${folder}.${process.pid}`

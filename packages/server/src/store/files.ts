@@ -33,7 +33,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** True when the disk, the quota or the largest file size is reached. */
-export function isFull(error: unknown): boolean {
+function isFull(error: unknown): boolean {
   return /^(ENOSPC|EDQUOT|EFBIG)$/.test((error as NodeJS.ErrnoException)?.code ?? '')
 }
 

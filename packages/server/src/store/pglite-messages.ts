@@ -13,10 +13,9 @@ export type Answer =
   | { op: 'failed'; id: number; error: ErrorFields }
   | { op: 'notified'; id: number; payload: string }
 
-/** `folder`: where the database lives; `load`: a tar (or .tar.gz) made by a backup, to start a new folder from. */
+/** `folder`: where the database lives. */
 export interface WorkerSettings {
   folder: string
-  load?: Uint8Array
 }
 
 /** The fields of a PostgreSQL error that both PGlite and a server give. */

@@ -4,13 +4,12 @@ import { PGlite, types } from '@electric-sql/pglite'
 import type { Answer, Ask, WorkerSettings } from './pglite-messages.js'
 
 const port = parentPort as MessagePort
-const { folder, load } = workerData as WorkerSettings
+const { folder } = workerData as WorkerSettings
 
 // int8 as string, as the driver for a PostgreSQL server gives it.
 const database = await PGlite.create({
   dataDir: folder,
   parsers: { [types.INT8]: (value: string) => value },
-  ...(load && { loadDataDir: new Blob([load as Uint8Array<ArrayBuffer>]) }),
 })
 
 const stops = new Map<number, () => Promise<void>>()

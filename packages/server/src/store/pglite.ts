@@ -6,7 +6,7 @@ import type { Answer, Ask, ErrorFields, WorkerSettings } from './pglite-messages
 const workerFile = new URL('../../dist/store/pglite-worker.js', import.meta.url)
 
 /** An error of the database, with PostgreSQL's own fields. `code` is the SQLSTATE. */
-export class DatabaseError extends Error {
+class DatabaseError extends Error {
   readonly code: string | undefined
   readonly detail: string | undefined
   readonly constraint: string | undefined

@@ -8,8 +8,10 @@ import { type Database, openPglite, openPostgres } from './database.js'
 import { writeWhole } from './files.js'
 import { type Guard, guardFolder } from './guard.js'
 import { newId } from './ids.js'
+import { type Log, silent } from './log.js'
 import { type Migration, migrate } from './migrations.js'
 import type { Tables } from './tables.js'
+import { keepUp } from './upkeep.js'
 
 /** How the data folder is laid out; a folder with a higher number is refused. */
 const folderFormat = 1
@@ -29,15 +31,6 @@ export interface StoreOptions {
   onFatal?: (error: Error) => void
   log?: Log
 }
-
-/** What the shared parts say: pino's loggers fit. */
-export interface Log {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
-export const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
 export interface Store {
   /** The data folder's own id. */
@@ -79,6 +72,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         database.kind === 'pglite' && options.backups !== false
           ? scheduleBackups(database.pglite, path.join(folder, 'backups'), options.backups ?? {}, log)
           : undefined
+      const upkeep = database.kind === 'pglite' ? keepUp(database.pglite, log) : undefined
       return {
         id,
         kind: database.kind,
@@ -92,6 +86,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
           return await mkdtemp(path.join(scratchFolder, `${name}-`))
         },
         close: async () => {
+          upkeep?.stop()
           await backups?.stop()
           await database.close()
           await guard.release()

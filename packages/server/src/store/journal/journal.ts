@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { VolantError } from '@volant/data'
-import { type Log, type Store, silent } from '../store.js'
+import { type Log, silent } from '../log.js'
+import type { Store } from '../store.js'
 import { Consumer, type JournalKind } from './consumer.js'
 import { encodeLine, type JournalEntry, type JournalRecord } from './lines.js'
 import { replay } from './replay.js'

@@ -1,4 +1,4 @@
-import type { Log } from '../store.js'
+import type { Log } from '../log.js'
 import type { Consumable, Consumer } from './consumer.js'
 import type { Segments } from './segments.js'
 
