@@ -44,7 +44,7 @@ function checkClasses(column: string, classes: readonly string[], counts: Readon
   if (classes.length === 1) {
     throw new VolantError(
       'one-class',
-      `Output column "${column}" has one class only ("${classes[0]}" in all ${counts.get(classes[0]!)} labelled rows); at least two are needed.`,
+      `Output column "${column}" has one class only ("${classes[0]}" in every labelled row); at least two are needed.`,
       { column, class: classes[0] },
     )
   }

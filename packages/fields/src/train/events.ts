@@ -17,6 +17,7 @@ export class Progress {
   private readonly started = performance.now()
   private readonly planned = new Map<TrainPhase, number>()
   private done = 0
+  private furthest = 0
   private phase: TrainPhase = 'read'
   /** Where the present part lies within its phase, 0 … 1. */
   private part = { from: 0, share: 1 }
@@ -64,7 +65,9 @@ export class Progress {
     const total = [...this.planned.values()].reduce((sum, work) => sum + work, 0)
     if (total === 0) return { fraction: 0, secondsLeft: null }
     const here = (this.planned.get(this.phase) ?? 0) * (this.part.from + this.part.share * Math.min(1, within))
-    const fraction = Math.min(0.999, (this.done + here) / total)
+    // Plans change on the way; what was told is not taken back.
+    this.furthest = Math.max(this.furthest, Math.min(0.999, (this.done + here) / total))
+    const fraction = this.furthest
     return { fraction, secondsLeft: fraction < 0.02 ? null : (this.seconds * (1 - fraction)) / fraction }
   }
 }
