@@ -89,7 +89,7 @@ export class CsvReader {
         if (cellEnd < 0 || (cellEnd + 1 === text.length && !last)) {
           if ((cellEnd < 0 ? text.length : cellEnd) - at > this.limits.maxCell)
             return this.startOversize(text, at + 1, cells.length, true)
-          return last ? this.rejectLine(text, start, cells.length, 'a quote opens here and never closes') : -1
+          return last ? this.rejectLine(text, start, cells.length, 'a quote opens here and never closes', true) : -1
         }
         if (cellEnd - at > this.limits.maxCell) throw this.tooLarge(cells.length, text.slice(at + 1, cellEnd), line)
         const raw = text.slice(at + 1, cellEnd)
@@ -107,6 +107,7 @@ export class CsvReader {
             start,
             cells.length - 1,
             'text follows a closing quote (write a quote inside a quoted cell as "")',
+            last,
           )
         }
       } else {
@@ -136,6 +137,7 @@ export class CsvReader {
             start,
             cells.findIndex((cell) => faultIn(cell)),
             fault,
+            last,
           )
       }
       this.line = line + newlines + 1
@@ -145,8 +147,10 @@ export class CsvReader {
     }
   }
 
-  private rejectLine(text: string, start: number, cell: number, reason: string): number {
+  /** Rejects the line from `start` alone; -1 when its end is still to come. */
+  private rejectLine(text: string, start: number, cell: number, reason: string, last: boolean): number {
     const end = text.indexOf(this.crOnly ? '\r' : '\n', start)
+    if (end < 0 && !last) return -1
     const stop = end < 0 ? text.length : end
     this.events.reject(this.line, cell, reason, text.slice(start, Math.min(stop, start + 1000)))
     this.line++

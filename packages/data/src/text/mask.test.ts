@@ -26,6 +26,12 @@ const masked: [text: string, expected: string][] = [
   ['call me at 5551234567 now', 'call me at [phone] now'],
   ['my phone number is 555 1234 567', 'my phone number is [phone]'],
   ['WhatsApp: 699 956 915', 'WhatsApp: [phone]'],
+  ['０１０－６２３４５６７８', '[phone]'],
+  ['＋８６ １３８００１３８０００', '[phone]'],
+  ['+33 (0)1 23 45 67 89', '[phone]'],
+  ['tel:+1-202-555-0143', 'tel:[phone]'],
+  ['0412 345 678 or 0800-83-83-83', '[phone] or [phone]'],
+  ['13800138000 13900139000', '[phone] [phone]'],
   ['ann@a.com 13800138000 ann@a.com', '[email] [phone] [email]'],
 ]
 
@@ -54,6 +60,15 @@ const kept = [
   '第20240301号，价格13800元',
   '2,500,000 users in 2023 2024',
   'code 007 and 0042',
+  'IBAN DE89 3704 0044 0532 0130 00',
+  'order no. 0123-456-789, 订单号：13812345678',
+  'invoice 001-2024-000123 and PO 000-123-4567',
+  'VAT 0123 456 789',
+  'see section (10) 100 200',
+  'logo@2x.png',
+  '２０２４年１月１日',
+  'scores 0-1 0-2 0-3 and 12:30-13:45',
+  'serial 5105-1051-0510-5100',
 ]
 
 describe('maskContacts', () => {

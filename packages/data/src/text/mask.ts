@@ -9,11 +9,14 @@ const PHONE_MARK = '[phone]'
  */
 export function maskContacts(text: string): string {
   const masked = text.includes('@') ? maskEmails(text) : text
-  return /\d/.test(masked) ? maskPhones(masked) : masked
+  return /[\d０-９]/.test(masked) ? maskPhones(masked) : masked
 }
 
 const localPart = /[A-Za-z0-9._%+'À-ɏ&=!#$*/?^`{|}~-]/
 const domainPart = /^(?:[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ-]{0,62})\.){1,8}[A-Za-zÀ-ɏ]{2,24}/
+
+/** Names of pictures for screens of several densities, such as logo@2x.png. */
+const fileName = /\.(?:png|jpe?g|gif|svg|webp)$/i
 
 function maskEmails(text: string): string {
   let out = ''
@@ -23,7 +26,7 @@ function maskEmails(text: string): string {
     let start = at
     while (start > done && start > at - 64 && localPart.test(text[start - 1]!)) start--
     while (start < at && /[.'/&=!#$*?^`{|}~%-]/.test(text[start]!)) start++
-    if (domain === undefined || start === at) continue
+    if (domain === undefined || start === at || fileName.test(domain)) continue
     out += text.slice(done, start) + EMAIL_MARK
     done = at + 1 + domain.length
   }
@@ -42,7 +45,7 @@ const shapes = [
   String.raw`\(\d{2,5}\)${gap}?\d{3,8}(?:${gap}\d{2,5}){0,3}`,
   String.raw`0\d{1,4}(?:${gap}\(?\d{2,8}\)?){1,4}`,
 ].map((shape) => shape + extension)
-const before = String.raw`(?<![\p{Script=Latin}\d+@#_$€£¥]|\d[.,:/-])`
+const before = String.raw`(?<![\p{Script=Latin}\d+@#_$€£¥]|\d[.,:/-]|(?<!\d)\d{4} )`
 const behind = String.raw`(?!\d|[.,:/-]\d|[\p{Script=Latin}_@%])`
 const phone = new RegExp(`${before}(?:${shapes.join('|')})${behind}`, 'gu')
 
@@ -56,16 +59,28 @@ const announced = new RegExp(
 const placed = new RegExp(String.raw`${before}(${loose})(?=[ \u00a0]?-?[ \u00a0]?${places}(?!\p{L}))`, 'giu')
 
 function maskPhones(text: string): string {
-  return text
-    .replace(phone, (found) => (isPhone(found) ? PHONE_MARK : found))
+  return withNarrowDigits(text)
+    .replace(phone, (found, at: number, whole: string) =>
+      isPhone(found) && !otherNumber.test(whole.slice(Math.max(0, at - 20), at)) ? PHONE_MARK : found,
+    )
     .replace(announced, (found, words: string, digits: string) => (isOther(digits) ? found : words + PHONE_MARK))
     .replace(placed, (found) => (isOther(found) ? found : PHONE_MARK))
+}
+
+/** Words just before a number that is no phone number. */
+const otherNumber =
+  /(?:\b(?:order|invoice|po|vat|ref|reference|ticket|case|price|serial|sn|s\/n|iban|isbn|account|acct|tracking|parcel|policy|section|version)|订单|单号|编号|账号|价格)(?: ?(?:no|nr|number|id))?[\s.:：#号是为]*$/iu
+
+/** Full-width digits of a long number as plain ones. */
+function withNarrowDigits(text: string): string {
+  const narrow = (wide: string) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0)
+  return text.replace(/[＋（]?[０-９][０-９－（） ]{6,24}/g, (number) => number.replace(/[\uff01-\uff5e]/g, narrow))
 }
 
 function isPhone(found: string): boolean {
   const number = found.replace(/[ \u00a0]?(?:x|ext|转|分机).*$/u, '')
   const digits = number.replace(/\D/g, '')
-  const least = number.startsWith('0') ? 9 : 8
+  const least = number.startsWith('+') ? 8 : 9
   return digits.length >= least && digits.length <= 15 && !isOther(number)
 }
 
