@@ -20,10 +20,11 @@ export {
   zeros,
 } from './modules/initialisers.js'
 export { type Activation, Linear, MLP } from './modules/linear.js'
-export { initialise, Module, Parameter, parameterCount, walk } from './modules/module.js'
+export { Module } from './modules/module.js'
 export { Dropout, LayerNorm } from './modules/normalisation.js'
 export { matchesPath } from './modules/paths.js'
 export { FeedForward, TransformerEncoder, type TransformerOptions } from './modules/transformer.js'
+export { initialise, Parameter, parameterCount, walk } from './modules/tree.js'
 export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
 export { constant, cosine, exponentialDecay, type Schedule, stepDecay, warmUp } from './optimisers/schedules.js'
 export type { Optimiser, Term, Transform, UpdateContext } from './optimisers/transform.js'

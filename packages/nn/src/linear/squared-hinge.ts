@@ -17,7 +17,7 @@ const WORTH_A_THREAD = 20e6
 /**
  * L2-regularised squared hinge loss (the usual linear SVM), one class against the rest, bias regularised; minimises the same
  * objective as scikit-learn's `LinearSVC(C, intercept_scaling=1)`. Two classes give one column, positive for class 1.
- * `tolerance` (default 1e-3) bounds the spread of the projected dual gradient, `maxIterations` (default 1000) the sweeps.
+ * `tolerance` (default 1e-4, as scikit-learn's) bounds the spread of the projected dual gradient, `maxIterations` (default 1000) the sweeps.
  * Throws NnError `bad-matrix` or `bad-settings`, or the signal's reason.
  */
 export async function trainSquaredHinge(
@@ -25,7 +25,7 @@ export async function trainSquaredHinge(
   labels: Int32Array,
   settings: SquaredHingeSettings,
 ): Promise<LinearModel & Convergence> {
-  const { classes, C, intercept = true, tolerance = 1e-3, maxIterations = 1000, seed = 0 } = settings
+  const { classes, C, intercept = true, tolerance = 1e-4, maxIterations = 1000, seed = 0 } = settings
   const weights = checkSettings(x, labels, settings)
   const squares = rowSquares(x, intercept ? 1 : 0)
   const problem = { x, squares, labels, classes, C, ...weights, intercept, tolerance, maxIterations, seed }

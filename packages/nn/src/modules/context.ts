@@ -1,7 +1,7 @@
 import type { DType, GraphBuilder, Shape, Value } from '@volant/graph'
 import { NnError } from '../errors.js'
-import { type ModelTree, type Parameter, walk } from './module.js'
 import { matchesAny } from './paths.js'
+import { type ModelTree, type Parameter, walk } from './tree.js'
 
 export interface ContextOptions {
   /** Dropout acts only in training. */

@@ -1,7 +1,8 @@
 import { cast, concat, conv1d, maxOverTime, mul, pad, relu, transpose, unsqueeze, type Value } from '@volant/graph'
 import type { Context } from './context.js'
 import { he, zeros } from './initialisers.js'
-import { Module, Parameter } from './module.js'
+import { Module } from './module.js'
+import { Parameter } from './tree.js'
 
 export interface Conv1dOptions {
   readonly stride?: number

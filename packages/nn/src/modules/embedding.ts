@@ -1,7 +1,8 @@
 import { add, embeddingBag, gather, range, type Value } from '@volant/graph'
 import type { Context } from './context.js'
 import { type Initialiser, normal } from './initialisers.js'
-import { Module, Parameter } from './module.js'
+import { Module } from './module.js'
+import { Parameter } from './tree.js'
 
 /** From this many rows on, a step feeds and updates only the rows it uses. */
 const LARGE = 2048

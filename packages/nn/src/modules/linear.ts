@@ -1,8 +1,9 @@
 import { gelu, linear, relu, tanh, type Value } from '@volant/graph'
 import type { Context } from './context.js'
 import { glorot, type Initialiser, zeros } from './initialisers.js'
-import { Module, Parameter } from './module.js'
+import { Module } from './module.js'
 import { Dropout } from './normalisation.js'
+import { Parameter } from './tree.js'
 
 /** x [..., inputs] -> x·weight + bias [..., outputs]. */
 export class Linear extends Module {
@@ -22,7 +23,7 @@ export class Linear extends Module {
 
 export type Activation = 'relu' | 'gelu' | 'tanh'
 
-export const activations: Record<Activation, (x: Value) => Value> = { relu, gelu, tanh }
+const activations: Record<Activation, (x: Value) => Value> = { relu, gelu, tanh }
 
 /** Linear layers with an activation and dropout between them: `new MLP([in, hidden, out])`. */
 export class MLP extends Module {

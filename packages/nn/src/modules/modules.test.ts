@@ -6,9 +6,10 @@ import { Context } from './context.js'
 import { TextConvolution } from './convolution.js'
 import { Embedding, EmbeddingBag, PositionEmbedding } from './embedding.js'
 import { Linear, MLP } from './linear.js'
-import { initialise, Module, Parameter, parameterCount, walk } from './module.js'
+import { Module } from './module.js'
 import { matchesPath } from './paths.js'
 import { TransformerEncoder } from './transformer.js'
+import { initialise, Parameter, parameterCount, walk } from './tree.js'
 
 /** Runs a model on inputs; `body` appends it. */
 async function run(

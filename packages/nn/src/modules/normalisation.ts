@@ -2,7 +2,8 @@ import { dropout, layerNorm, type Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from './context.js'
 import { ones, zeros } from './initialisers.js'
-import { Module, Parameter } from './module.js'
+import { Module } from './module.js'
+import { Parameter } from './tree.js'
 
 /** Normalises the last axis to mean 0 and variance 1, then scales by gamma and adds beta (Ba et al. 2016). */
 export class LayerNorm extends Module {

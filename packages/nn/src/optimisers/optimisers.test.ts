@@ -1,7 +1,7 @@
 import { add, mul, reduceSum, square, sub, tensorOf } from '@volant/graph'
 import { describe, expect, it } from 'vitest'
 import { constant as filled } from '../modules/initialisers.js'
-import { Parameter } from '../modules/module.js'
+import { Parameter } from '../modules/tree.js'
 import { train } from '../trainer/train.js'
 import { adam, adamW, rmsProp, sgd } from './optimisers.js'
 import { constant, type Schedule, warmUp } from './schedules.js'

@@ -36,7 +36,7 @@ export interface UpdateOutputs {
 }
 
 /** The path of the state tensor that a transform keeps for a parameter. */
-export const slotPath = (path: string, transform: Transform, slot: string) => `${path}:${transform.name}.${slot}`
+const slotPath = (path: string, transform: Transform, slot: string) => `${path}:${transform.name}.${slot}`
 
 /**
  * Appends clipping by global norm (Pascanu et al. 2013), the finite guard and the optimiser to a graph that holds the

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
-import { initialise, parameterCount, walk } from '../modules/module.js'
+import { initialise, parameterCount, walk } from '../modules/tree.js'
 import { optimiserScalars } from '../optimisers/update.js'
 import { Random } from '../random.js'
 import { createRuntime, type Runtime } from '../runtime/runtime.js'
