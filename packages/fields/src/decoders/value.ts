@@ -17,7 +17,7 @@ export const valueDecoder = (primary: MetricName): Decoder<ScaleState> => ({
 
   solve(x, targets, { C, signal, onProgress }, { mean, deviation }) {
     const standardised = targets.map((target) => (target - mean) / deviation)
-    return trainRidge(x, standardised, { C, signal, onProgress })
+    return trainRidge(x, standardised, { C, tolerance: 1e-4, signal, onProgress })
   },
   rawOfLinear: (scores) => scores,
   rawOfLinearGraph: (scores) => scores,

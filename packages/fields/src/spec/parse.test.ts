@@ -51,6 +51,7 @@ describe('parseSpec', () => {
     ['inputs: {a: text}\noutputs: {b: text}', /outputs\.b.*category, number, boolean/],
     ['inputs: {}\noutputs: {b: category}', /inputs: at least one input/],
     ['inputs: {a: text}\noutputs: {a: category}', /"a" is an input too/],
+    ['inputs: {a: text, a.ids: number}\noutputs: {b: category}', /"a\.ids" is taken by a tensor/],
     ['inputs: {a: text}\noutputs: {error: category}', /cannot be named "error"/],
     ['inputs: {a: text}\noutputs: {b: category}\ntrain: {timeLimit: soon}', /train\.timeLimit.*90s, 5m or 1h.*"soon"/],
     ['inputs: {a: text}\noutputs: {b: category}\ntrain: {split: [0.5, 0.1, 0.1]}', /train\.split.*sum to 1/],

@@ -112,7 +112,32 @@ export const specSchema = z
         })
       }
     }
+    const clash = sameTensorName([...Object.keys(spec.inputs), ...Object.keys(spec.outputs)])
+    if (clash) {
+      const part = Object.hasOwn(spec.inputs, clash) ? 'inputs' : 'outputs'
+      context.addIssue({
+        code: 'custom',
+        path: [part, clash],
+        message: `the name "${clash}" is taken by a tensor of another field; rename the column`,
+      })
+    }
   })
+
+/** Endings of the names of tensors that belong to a field. */
+const tensorSuffixes = [
+  '.ids',
+  '.weights',
+  '.probabilities',
+  '.value',
+  ...encoderNames.flatMap((name) => [`.${name}.ids`, `.${name}.weights`]),
+]
+
+/** A field whose name is also the name of a tensor of another field. */
+function sameTensorName(names: readonly string[]): string | undefined {
+  return names.find((name) =>
+    tensorSuffixes.some((suffix) => name.endsWith(suffix) && names.includes(name.slice(0, -suffix.length))),
+  )
+}
 
 /** A completed description of a model: every default filled in, plain JSON. It is what is stored, shown and compared. */
 export type Spec = z.output<typeof specSchema>
