@@ -10,6 +10,16 @@ export function padded(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
 }
 
+/** The start of a text that fits `width` characters of a terminal. */
+export function clipped(text: string, width: number): string {
+  let fits = ''
+  for (const character of text) {
+    if (displayWidth(fits + character) > width) break
+    fits += character
+  }
+  return fits
+}
+
 /** Rows as aligned columns; numbers and percentages stand right. */
 export function aligned(rows: readonly (readonly string[])[], gap = '  '): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))))

@@ -16,7 +16,7 @@ export const sizes = {
   /** Mails with a queue in the frozen set. */
   later: 650,
   /** Mails asked about in each iteration. */
-  asked: 150,
+  asked: 120,
   iterations: 3,
   /** Mails in the spoiled batch. */
   spoiled: 150,

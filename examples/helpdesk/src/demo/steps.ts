@@ -1,3 +1,4 @@
+import { clipped } from './columns.js'
 import type { OnProgress } from './desk.js'
 
 /** How long a step must be silent before a line says how far it is, where lines cannot be redrawn. */
@@ -30,17 +31,20 @@ export class Steps {
     const show = this.options.live ? this.redrawn(title) : this.spoken(title)
     show(null, null)
     try {
-      return await work(show)
-    } finally {
+      const result = await work(show)
       if (this.options.live) process.stderr.write('\r\x1b[K')
       this.options.say(`  ${title}  (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+      return result
+    } catch (error) {
+      if (this.options.live) process.stderr.write('\n')
+      throw error
     }
   }
 
   private redrawn(title: string): OnProgress {
     return (share, secondsLeft) => {
       const line = `  ${bar(share)} ${this.far(share, secondsLeft)} ${title}`
-      process.stderr.write(`\r\x1b[K${line.slice(0, this.options.width - 1)}`)
+      process.stderr.write(`\r\x1b[K${clipped(line, this.options.width - 1)}`)
     }
   }
 
