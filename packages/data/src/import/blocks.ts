@@ -37,6 +37,7 @@ export async function* byteChunks(source: ByteSource): AsyncGenerator<Buffer> {
       yield chunk as Buffer
     }
   } catch (error) {
+    if (source.signal?.aborted) throw error
     throw gzipError(error, source.path) ?? readError(error, source.path)
   } finally {
     file.destroy()

@@ -17,13 +17,20 @@ export interface FileHead {
 
 const HEAD_BYTES = 1 << 18
 
-/** Reads the start of a file. @throws VolantError as `readError`, and empty-file */
+/** Reads the start of a file. @throws VolantError as `readError`, not-a-file, empty-file */
 export async function readHead(path: string): Promise<FileHead> {
   const facts = await stat(path).catch((error: unknown) => {
     throw readError(error, path)
   })
   if (facts.isDirectory()) throw readError({ code: 'EISDIR' }, path)
-  if (facts.size === 0 && facts.isFile()) throw emptyFile(path)
+  if (!facts.isFile()) {
+    throw new VolantError(
+      'not-a-file',
+      `"${path}" is a pipe or a device, which cannot be read twice; save its content to a file first.`,
+      { path },
+    )
+  }
+  if (facts.size === 0) throw emptyFile(path)
   let gzip = false
   let parts: Buffer[] = []
   for await (const chunk of byteChunks({ path, gzip: false })) {

@@ -210,6 +210,13 @@ describe.each([
     const stop = new AbortController()
     const reading = openTable(path, { memory, signal: stop.signal, onProgress: () => stop.abort() })
     await expect(reading).rejects.toMatchObject({ name: 'AbortError' })
+    const reasoned = new AbortController()
+    const failing = openTable(path, {
+      memory,
+      signal: reasoned.signal,
+      onProgress: () => reasoned.abort(new Error('time is up')),
+    })
+    await expect(failing).rejects.toThrow('time is up')
   })
 })
 
@@ -290,6 +297,7 @@ describe('openTable refuses', () => {
 
   it('a folder, a missing file, an unknown encoding and a bad delimiter', async () => {
     await expect(openTable(folder)).rejects.toMatchObject({ code: 'is-a-folder' })
+    if (process.platform !== 'win32') await expect(openTable('/dev/null')).rejects.toMatchObject({ code: 'not-a-file' })
     await expect(openTable(join(folder, 'none.csv'))).rejects.toMatchObject({ code: 'file-not-found' })
     await expect(openTable(file('a\n1\n'), { encoding: 'klingon' })).rejects.toMatchObject({ code: 'unknown-encoding' })
     await expect(openTable(file('a\n1\n'), { delimiter: '::' })).rejects.toMatchObject({ code: 'bad-delimiter' })

@@ -35,7 +35,7 @@ interface Settings extends OpenOptions {
 /**
  * Opens a CSV, TSV, JSONL or Parquet file, also gzipped, as a table. Empty cells are null; cells of CSV and TSV are the
  * file's exact strings. Rows that cannot be read are kept aside in `rejected`.
- * @throws VolantError file-not-found, is-a-folder, no-permission, empty-file, no-rows, no-valid-rows, binary-file,
+ * @throws VolantError file-not-found, is-a-folder, not-a-file, no-permission, empty-file, no-rows, no-valid-rows, binary-file,
  * not-parquet, truncated-gzip, corrupt-gzip, duplicate-column, too-many-columns, cell-too-large, unknown-encoding, bad-header, bad-delimiter,
  * not-json-lines, corrupt-parquet, disk-full (a temporary file of a table larger than memory)
  */

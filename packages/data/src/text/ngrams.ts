@@ -69,9 +69,13 @@ const unspacedRuns =
 export function unspacedNgrams(text: string, min = 1, max = 3): string[] {
   const grams: string[] = []
   for (const run of text.match(unspacedRuns) ?? []) {
-    const points = Array.from(run)
-    for (let n = min; n <= max; n++)
-      for (let at = 0; at + n <= points.length; at++) grams.push(points.slice(at, at + n).join(''))
+    // Where every character is one unit, cutting the string is several times faster than joining characters.
+    const points = /[\ud800-\udfff]/.test(run) ? Array.from(run) : undefined
+    const length = points?.length ?? run.length
+    for (let n = min; n <= max; n++) {
+      for (let at = 0; at + n <= length; at++)
+        grams.push(points ? points.slice(at, at + n).join('') : run.slice(at, at + n))
+    }
   }
   return grams
 }
