@@ -1,6 +1,14 @@
-import { inferOutputType, inferType, isMissing, parseNumber, type Table, VolantError } from '@volant/data'
+import {
+  inferOutputType,
+  inferType,
+  isMissing,
+  type LeakageSuspect,
+  parseNumber,
+  profile,
+  type Table,
+  VolantError,
+} from '@volant/data'
 import type { FieldTypeName } from '../registry.js'
-import { labelGiving } from './label-giving.js'
 import { parseSpec } from './parse.js'
 import type { Spec, SpecInput } from './schema.js'
 
@@ -43,7 +51,8 @@ export async function inferSpec(table: Table, options: InferOptions): Promise<In
   const columns = await table.toColumns([...outputs, ...wanted])
   if (table.rowCount === 0) throw new VolantError('empty-file', `"${table.path}" has no rows.`, { path: table.path })
   const outputTypes = Object.fromEntries(outputs.map((name) => [name, outputTypeOf(name, columns[name]!)]))
-  const { types, reasons } = inputTypes(wanted, columns, outputs, named !== undefined)
+  const suspects = named ? [] : (await profile(table, { targets: outputs })).leakage
+  const { types, reasons } = inputTypes(wanted, columns, suspects, named !== undefined)
   if (Object.keys(types).length === 0) {
     throw new VolantError(
       'no-inputs',
@@ -60,6 +69,7 @@ export async function inferSpec(table: Table, options: InferOptions): Promise<In
     ({ column, reason, flag }) =>
       `Column "${column}" is left out: ${reason}; bring it back with ${short(flag, column)}.`,
   )
+  notes.push(...toldWords(suspects, Object.keys(types)))
   const spec = parseSpec({ inputs: types, outputs: outputTypes, train: options.train ?? {} })
   return { spec, notes, leftOut }
 }
@@ -88,16 +98,27 @@ const reasonsByType: Record<string, string> = {
   empty: 'empty',
 }
 
-function inputTypes(wanted: readonly string[], columns: Columns, outputs: readonly string[], named: boolean) {
+function inputTypes(wanted: readonly string[], columns: Columns, suspects: readonly LeakageSuspect[], named: boolean) {
   const types: Record<string, FieldTypeName> = {}
   const reasons: Record<string, string> = {}
   for (const name of wanted) {
     const type = inferType(columns[name]!)
-    const reason = named ? undefined : (reasonsByType[type] ?? labelGiving(name, columns[name]!, outputs, columns))
+    const reason = named ? undefined : (reasonsByType[type] ?? labelGiving(suspects, name))
     if (reason === undefined) types[name] = asField(type, columns[name]!)
     else reasons[name] = reason
   }
   return { types, reasons }
+}
+
+/** A column whose values alone tell an output; one word of a text that does so is only told. */
+function labelGiving(suspects: readonly LeakageSuspect[], column: string): string | undefined {
+  const suspect = suspects.find((each) => each.column === column && each.kind !== 'word')
+  return suspect && `it gives "${suspect.target}" away (${suspect.evidence})`
+}
+
+function toldWords(suspects: readonly LeakageSuspect[], inputs: readonly string[]): string[] {
+  const told = suspects.filter(({ kind, column }) => kind === 'word' && inputs.includes(column))
+  return told.map(({ target, column, evidence }) => `Column "${column}" may give "${target}" away: ${evidence}.`)
 }
 
 /** The type of a column that was asked for by name, whatever it looks like. */
