@@ -15,6 +15,9 @@ export class ResidentState {
   readonly #tensors = new Map<string, { tensor: Tensor; ort: OrtTensor }>()
   readonly #programs = new Map<string, Loaded>()
   readonly #noted = new Map<string, Set<number>>()
+  readonly #rooms = new Map<string, Float32Array>()
+  /** Work space of `#distinctIds` for each table. */
+  readonly #places = new Map<string, Int32Array>()
 
   /** Makes a session for the program; a program of the same name is replaced. */
   async load(name: string, program: Program, settings: { threads: number }): Promise<void> {
@@ -88,32 +91,62 @@ export class ResidentState {
     const height = this.#resident(access.rows[0]!.state).tensor.dims[0]!
     const fed: Feeds = {}
     const written: Feeds = {}
-    const ids = access.which === 'noted' ? this.#takeNoted(access.table) : distinctIds(access, batch, height, fed)
+    const ids = access.which === 'noted' ? this.#takeNoted(access.table) : this.#distinctIds(access, batch, height, fed)
     if (access.which === 'note') this.#note(access.table, ids)
     for (const { state, input, output } of access.rows) {
       const { dims, data } = this.#resident(state).tensor
       const width = dims[1]!
-      const rows = new Float32Array(ids.length * width)
-      ids.forEach((id, place) => {
-        rows.set(data.subarray(id * width, (id + 1) * width) as Float32Array, place * width)
-      })
+      const rows = this.#room(input, ids.length * width)
+      takeRows(data as Float32Array, ids, width, rows)
       fed[input] = new OrtTensor('float32', rows, [ids.length, width])
       if (output) written[output] = fed[input]
     }
     return { access, ids, fed, written }
   }
 
+  /** Memory for the rows fed to an input, the same from step to step. */
+  #room(input: string, length: number): Float32Array {
+    const room = this.#rooms.get(input)
+    if (room && room.length >= length) return room.subarray(0, length)
+    this.#rooms.set(input, new Float32Array(Math.ceil(1.5 * length)))
+    return this.#room(input, length)
+  }
+
   #scatter({ access, ids, fed }: Gathered, clear: readonly string[]): void {
     for (const { state, input, output } of access.rows) {
       const { dims, data } = this.#resident(state).tensor
-      const width = dims[1]!
-      const rows = fed[input]!.data as Float32Array
-      ids.forEach((id, place) => {
-        const target = data.subarray(id * width, (id + 1) * width) as Float32Array
-        if (clear.includes(state)) target.fill(0)
-        else if (output) target.set(rows.subarray(place * width, (place + 1) * width))
-      })
+      if (clear.includes(state)) clearRows(data as Float32Array, ids, dims[1]!)
+      else if (output) putRows(data as Float32Array, ids, dims[1]!, fed[input]!.data as Float32Array)
     }
+  }
+
+  /** The distinct ids of a batch in order of appearance; feeds each id's place among them. */
+  #distinctIds({ table, ids }: TableAccess, batch: Record<string, Tensor>, height: number, fed: Feeds): Int32Array {
+    const places = this.#places.get(table) ?? new Int32Array(height) // 0: not met in this batch, else place + 1
+    this.#places.set(table, places)
+    const tensors = ids.map(({ input }) => idsOf(table, input, batch[input]))
+    const distinct = new Int32Array(tensors.reduce((sum, { data }) => sum + data.length, 0))
+    let count = 0
+    try {
+      tensors.forEach(({ dims, data }, t) => {
+        const low = lowWords(data)
+        const order = new BigInt64Array(data.length)
+        const lowOrder = lowWords(order)
+        for (let i = 0; i < data.length; i++) {
+          const id = low[2 * i]!
+          if (id < 0 || id >= height || low[2 * i + 1] !== 0) throw badId(table, ids[t]!.input, data[i]!, height)
+          if (places[id] === 0) {
+            distinct[count++] = id
+            places[id] = count
+          }
+          lowOrder[2 * i] = places[id]! - 1
+        }
+        fed[ids[t]!.index] = toOrt({ dtype: 'int64', dims, data: order })
+      })
+    } finally {
+      for (let place = 0; place < count; place++) places[distinct[place]!] = 0
+    }
+    return distinct.slice(0, count)
   }
 
   #note(table: string, ids: Int32Array): void {
@@ -137,32 +170,40 @@ interface Gathered {
   readonly written: Feeds
 }
 
-/** The distinct ids of a batch in order of appearance; feeds each id's place among them. */
-function distinctIds(access: TableAccess, batch: Record<string, Tensor>, height: number, fed: Feeds): Int32Array {
-  const places = new Map<number, number>()
-  for (const { input, index } of access.ids) {
-    const { dims, data } = batch[input] ?? { dims: [], data: new BigInt64Array() }
-    if (!(data instanceof BigInt64Array) || dims.length === 0)
-      throw new NnError('bad-feed', `Input "${input}": expected int64 ids for table "${access.table}"`, { input })
-    const order = new BigInt64Array(data.length)
-    for (let i = 0; i < data.length; i++) {
-      const id = Number(data[i]!)
-      if (id < 0 || id >= height)
-        throw new NnError(
-          'bad-feed',
-          `Input "${input}": id ${id} is not in table "${access.table}" of ${height} rows`,
-          { input, id },
-        )
-      let place = places.get(id)
-      if (place === undefined) {
-        place = places.size
-        places.set(id, place)
-      }
-      order[i] = BigInt(place)
-    }
-    fed[index] = toOrt({ dtype: 'int64', dims, data: order })
-  }
-  return Int32Array.from(places.keys())
+function idsOf(
+  table: string,
+  input: string,
+  tensor: Tensor | undefined,
+): { dims: readonly number[]; data: BigInt64Array } {
+  if (tensor?.data instanceof BigInt64Array && tensor.dims.length > 0) return { dims: tensor.dims, data: tensor.data }
+  throw new NnError('bad-feed', `Input "${input}": expected int64 ids for table "${table}", found ${tensor?.dtype}`, {
+    input,
+  })
+}
+
+const badId = (table: string, input: string, id: bigint, height: number) =>
+  new NnError('bad-feed', `Input "${input}": id ${id} is not in table "${table}" of ${height} rows`, {
+    input,
+    id: String(id),
+  })
+
+/** int64 as pairs of 32-bit words, the low one first on all platforms ONNX Runtime has binaries for. */
+const lowWords = (data: BigInt64Array) => new Int32Array(data.buffer, data.byteOffset, 2 * data.length)
+
+function takeRows(table: Float32Array, ids: Int32Array, width: number, rows: Float32Array): void {
+  let at = 0
+  for (let place = 0; place < ids.length; place++)
+    for (let from = ids[place]! * width, end = from + width; from < end; from++) rows[at++] = table[from]!
+}
+
+function putRows(table: Float32Array, ids: Int32Array, width: number, rows: Float32Array): void {
+  let at = 0
+  for (let place = 0; place < ids.length; place++)
+    for (let to = ids[place]! * width, end = to + width; to < end; to++) table[to] = rows[at++]!
+}
+
+function clearRows(table: Float32Array, ids: Int32Array, width: number): void {
+  for (let place = 0; place < ids.length; place++) table.fill(0, ids[place]! * width, (ids[place]! + 1) * width)
 }
 
 function isRowState(program: Program, state: string): boolean {
