@@ -1,3 +1,3 @@
 export { type Channel, Channels } from './channels.js'
 export { channelsMigrations } from './schema.js'
-export { channelKinds, usageEntry } from './usage.js'
+export { channelKinds, type UsageOfDay, usageEntry } from './usage.js'

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import type { Channels } from '../channels/index.js'
+import type { Channels, UsageOfDay } from '../channels/index.js'
 import { type Datasets, fieldsOf } from '../collect/index.js'
 import type { Endpoint, Endpoints } from '../deploy/index.js'
 import { ALONE, type Evaluation, type Evaluations, primaryOf } from '../evaluate/index.js'
 import type { Need, Project } from '../needs/index.js'
 import type { TestSets } from '../prepare/index.js'
-import type { Journal, Store, Tables } from '../store/index.js'
+import { type Journal, newId, type Store, type Tables } from '../store/index.js'
 import type { Runs, Versions } from '../train/index.js'
 import { view } from './iterations.js'
 import type { Iteration, Summary } from './schema.js'
@@ -35,7 +35,7 @@ export class Summaries {
   }
 
   async of(project: Project): Promise<Summary> {
-    const { store, journal, endpoints, evaluations, runs, testSets, datasets } = this.#parts
+    const { store, journal, channels, endpoints, evaluations, runs, testSets, datasets } = this.#parts
     await journal.flush()
     const endpoint = await endpoints.main(project.id)
     const evaluation = endpoint && (await evaluations.of(endpoint.champion))
@@ -43,6 +43,7 @@ export class Summaries {
     const value = worthOf(project, evaluation)
     const testSet = await testSets.find(project)
     const newest = (await datasets.list(project, { limit: 1 })).items[0]
+    const used = await channels.used({ project: project.id })
     const feedback = await countFeedback(store.db, project.id)
     return {
       project,
@@ -57,7 +58,7 @@ export class Summaries {
         train: await runs.count(project.id),
         evaluate: evaluation && { version: evaluation.version, primary: primaryOf(evaluation) },
         deploy: endpoint,
-        serve: await this.#served(project.id),
+        serve: await this.#served(project.id, used),
         improve: {
           ...feedback,
           iterations: iterations[0]?.number ?? 0,
@@ -66,17 +67,18 @@ export class Summaries {
       },
       curve: await this.#curve(project.id, endpoint, iterations),
       value,
-      channels: await channelFigures(store.db, project.id, project.need, value),
+      channels: await channelFigures(store.db, project.id, used, project.need, value),
     }
   }
 
-  async #served(project: string): Promise<Summary['stages']['serve']> {
-    const used = await this.#parts.channels.used({ project })
-    const errors = used.reduce((sum, one) => sum + one.errors, 0)
-    const { rows } = await sql<{ all: string; hour: string }>`
-      select count(*) as all, count(*) filter (where at > now() - interval '1 hour') as hour
-      from predictions where project = ${project} and role <> 'shadow'`.execute(this.#parts.store.db)
-    return { predictions: Number(rows[0]!.all), predictionsLastHour: Number(rows[0]!.hour), errors }
+  async #served(project: string, used: UsageOfDay[]): Promise<Summary['stages']['serve']> {
+    // Ids begin with their time.
+    const hourAgo = newId(Date.now() - 3_600_000).slice(0, 10)
+    const { rows } = await sql<{ count: string }>`
+      select count(*) as count from predictions
+      where project = ${project} and id >= ${hourAgo} and role <> 'shadow'`.execute(this.#parts.store.db)
+    const sum = (of: 'predictions' | 'errors') => used.reduce((total, one) => total + one[of], 0)
+    return { predictions: sum('predictions'), predictionsLastHour: Number(rows[0]!.count), errors: sum('errors') }
   }
 
   /** Point 0 is the first champion; then one point for each iteration that came to a decision. */
@@ -143,32 +145,50 @@ function worthOf(project: Project, evaluation: Evaluation | null): Summary['valu
 async function channelFigures(
   db: Kysely<Tables>,
   project: string,
+  used: UsageOfDay[],
   need: Need | null,
   value: Summary['value'],
 ): Promise<Summary['channels']> {
-  const output = value?.output ?? ''
-  const { rows } = await sql<{ name: string; predictions: string; alone: string; labelled: string; right: string }>`
-    with latest as (
+  const alone = value ? await aloneByChannel(db, project, value.threshold) : new Map<string, number>()
+  const labelled = value
+    ? await rightByChannel(db, project, value.output)
+    : new Map<string, { labelled: number; right: number }>()
+  const predictions = new Map<string, number>()
+  for (const one of used) predictions.set(one.channel, (predictions.get(one.channel) ?? 0) + one.predictions)
+  return [...predictions].sort().map(([name, count]) => {
+    const sure = alone.get(name) ?? 0
+    const minutes = need?.worth ? sure * need.worth.minutesPerItem : null
+    const checked = labelled.get(name)
+    return {
+      ...{ name, predictions: count, alone: sure, minutes, labelled: checked?.labelled ?? 0 },
+      share: count === 0 ? 0 : sure / count,
+      money: minutes === null ? null : (minutes / 60) * need!.worth!.costPerHour,
+      accuracy: checked ? checked.right / checked.labelled : null,
+    }
+  })
+}
+
+/** Predictions sure enough to act on alone, per channel. */
+async function aloneByChannel(db: Kysely<Tables>, project: string, threshold: number): Promise<Map<string, number>> {
+  const { rows } = await sql<{ channel: string; count: string }>`
+    select channel, count(*) as count from predictions
+    where project = ${project} and role <> 'shadow' and confidence >= ${threshold} group by channel`.execute(db)
+  return new Map(rows.map(({ channel, count }) => [channel, Number(count)]))
+}
+
+/** How many predictions of a channel have a label for the output, and how many of those were right. */
+async function rightByChannel(db: Kysely<Tables>, project: string, output: string) {
+  const { rows } = await sql<{ channel: string; labelled: string; right: string }>`
+    select p.channel, count(*) as labelled,
+      count(*) filter (where l.value #>> '{}' = p.outputs -> ${output}::text ->> 'value') as right
+    from (
       select distinct on (f.prediction) f.prediction, f.value from feedback f
       where f.project = ${project} and f.kind = 'label' and f.output = ${output}
         and not exists (select 1 from iterations i where i.id = f.iteration and i.decision = 'set-aside' and not i.released)
       order by f.prediction, f.at desc, f.received_at desc, f.key desc
-    )
-    select p.channel as name, count(*) as predictions,
-      count(*) filter (where (p.outputs -> ${output}::text ->> 'probability')::float8 >= ${value?.threshold ?? 2}) as alone,
-      count(l.prediction) as labelled,
-      count(*) filter (where l.value #>> '{}' = p.outputs -> ${output}::text ->> 'value') as right
-    from predictions p left join latest l on l.prediction = p.id
-    where p.project = ${project} and p.role <> 'shadow'
-    group by p.channel order by p.channel`.execute(db)
-  return rows.map((row) => {
-    const [predictions, alone, labelled] = [Number(row.predictions), Number(row.alone), Number(row.labelled)]
-    const minutes = need?.worth ? alone * need.worth.minutesPerItem : null
-    return {
-      ...{ name: row.name, predictions, alone, labelled, minutes },
-      share: predictions === 0 ? 0 : alone / predictions,
-      money: minutes === null ? null : (minutes / 60) * need!.worth!.costPerHour,
-      accuracy: labelled === 0 ? null : Number(row.right) / labelled,
-    }
-  })
+    ) l join predictions p on p.id = l.prediction
+    where p.role <> 'shadow' group by p.channel`.execute(db)
+  return new Map(
+    rows.map(({ channel, labelled, right }) => [channel, { labelled: Number(labelled), right: Number(right) }]),
+  )
 }

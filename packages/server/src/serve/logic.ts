@@ -55,7 +55,7 @@ export class Predictions {
     channels.admit(channel, rows.length)
     const origin = { project, version, endpoint: endpoint.name, role, channel, subject, at: new Date(at).toISOString() }
     try {
-      const answers = await this.#answer(rows, origin)
+      const answers = await this.#answer(rows, origin, { asked: true })
       if (endpoint.shadow) this.#listen(rows, { ...origin, version: endpoint.shadow, role: 'shadow' })
       return { predictions: answers }
     } catch (error) {
@@ -115,9 +115,11 @@ export class Predictions {
     await Promise.all(this.#shadows)
   }
 
+  /** Usage counts what callers asked for, not what we ask ourselves. */
   async #answer(
     rows: Record<string, unknown>[],
     origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>,
+    { asked = false } = {},
   ): Promise<PredictAnswer['predictions']> {
     const { endpoints, journal, events, metrics } = this.#parts
     const { project, version, channel } = origin
@@ -137,15 +139,17 @@ export class Predictions {
         id,
         inputs: row as Row,
         outputs,
-        confidence: Object.values(outputs)[0]?.probability ?? null,
+        confidence: Object.values(outputs).find(({ probability }) => probability !== undefined)?.probability ?? null,
       })
       return { id, version, outputs }
     })
     const errors = rows.length - records.length
-    await journal.append([
-      ...records.map((record) => ({ kind: 'prediction', record })),
-      usageEntry({ project, channel, version, predictions: records.length, errors }),
-    ])
+    const entries = records.map((record) => ({ kind: 'prediction', record }))
+    if (!asked) {
+      await journal.append(entries)
+      return answers
+    }
+    await journal.append([...entries, usageEntry({ project, channel, version, predictions: records.length, errors })])
     metrics.predicted(project, channel, records.length, errors)
     events.emit(project, { kind: 'predictions', count: records.length })
     return answers

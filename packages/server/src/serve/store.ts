@@ -14,7 +14,7 @@ interface PredictionTable {
   at: Date
   inputs: Row
   outputs: Outputs
-  /** Probability of the first output's value. */
+  /** Probability of the value of the first output that has one. */
   confidence: number | null
 }
 
@@ -33,6 +33,9 @@ export const serveMigrations: Migration[] = [
         channel text not null, subject text, at timestamptz not null, inputs jsonb not null, outputs jsonb not null,
         confidence float8)`.execute(db)
       await sql`create index predictions_project on predictions (project, id)`.execute(db)
+      await sql`create index predictions_confidence on predictions (project, channel, confidence) where role <> 'shadow'`.execute(
+        db,
+      )
       await sql`create index predictions_subject on predictions (project, subject) where subject is not null`.execute(
         db,
       )
