@@ -56,6 +56,19 @@ function ports(metadata: readonly InferenceSession.ValueMetadata[]): Port[] {
   })
 }
 
+/** Runs a session; a failure inside ONNX Runtime becomes an NnError `run-failed`. */
+export async function runSession(
+  { session }: OnnxSession,
+  feeds: InferenceSession.FeedsType,
+  fetches: InferenceSession.FetchesType,
+): Promise<Readonly<Record<string, OrtTensor>>> {
+  try {
+    return (await session.run(feeds, fetches)) as Record<string, OrtTensor>
+  } catch (cause) {
+    throw new NnError('run-failed', `The model could not be run: ${(cause as Error).message}`, {}, { cause })
+  }
+}
+
 /** Refuses a tensor that is missing, of another dtype, or of dims the port does not take. */
 export function checkFeed(port: Port, tensor: Tensor | undefined): void {
   const expected = `${port.dtype} [${port.dims.join(', ')}]`

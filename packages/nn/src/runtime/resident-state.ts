@@ -1,7 +1,7 @@
 import type { Tensor } from '@volant/graph'
 import { Tensor as OrtTensor } from 'onnxruntime-node'
 import { NnError } from '../errors.js'
-import { checkFeed, createSession, fromOrt, type OnnxSession, toOrt } from './onnx-session.js'
+import { checkFeed, createSession, fromOrt, type OnnxSession, runSession, toOrt } from './onnx-session.js'
 import type { Program, TableAccess, TableRows } from './program.js'
 
 type Feeds = Record<string, OrtTensor>
@@ -36,7 +36,7 @@ export class ResidentState {
     for (const output of program.results) fetches[output] = null
     for (const { output, state } of program.updates) fetches[output] = this.#resident(state).ort
     for (const { written } of tables) Object.assign(fetches, written)
-    const outputs = await program.onnx.session.run(feeds, fetches)
+    const outputs = await runSession(program.onnx, feeds, fetches)
     for (const table of tables) this.#scatter(table, program.clear)
     for (const state of program.clear)
       if (!isRowState(program, state)) this.#resident(state).tensor.data.fill(0 as never)

@@ -6,6 +6,7 @@ import {
   fromOrt,
   type OnnxSession,
   type Port,
+  runSession,
   type SessionSettings,
   toOrt,
 } from './onnx-session.js'
@@ -56,7 +57,7 @@ export class LocalSession implements Session {
     if (!this.#session) throw releasedError()
     checkCall(this, feeds, outputs)
     const tensors = Object.fromEntries(this.inputs.map(({ name }) => [name, toOrt(feeds[name]!)]))
-    const results = await this.#session.session.run(tensors, outputs)
+    const results = await runSession(this.#session, tensors, outputs)
     return Object.fromEntries(outputs.map((name) => [name, fromOrt(results[name]!)]))
   }
 

@@ -30,6 +30,7 @@ import {
  */
 export async function train(settings: TrainSettings): Promise<TrainResult> {
   checkSettings(settings)
+  settings.signal?.throwIfAborted()
   const started = performance.now()
   const programs = compileTraining({ ...settings, accumulate: (settings.accumulate ?? 1) > 1 })
   const runtime = createRuntime({ threads: settings.threads })
@@ -169,7 +170,10 @@ class Run {
     const { settings, runtime } = this
     const progress = this.#progress
     const epoch = Math.ceil(progress.step / this.#stepsPerEpoch)
-    const validation = await settings.validate?.((batch) => runtime.step('evaluate', batch))
+    const validation = await settings.validate?.((batch) => {
+      settings.signal?.throwIfAborted()
+      return runtime.step('evaluate', batch)
+    })
     const better = validation !== undefined && validation.score < progress.bestScore
     if (better) {
       progress.bestScore = validation.score
