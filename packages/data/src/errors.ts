@@ -15,7 +15,8 @@ export class VolantError extends Error {
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
   const wanted = name.toLowerCase().slice(0, 100)
   let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1
+  // One slip in three letters, but never all of them.
+  let bestDistance = Math.min(Math.max(1, Math.floor(wanted.length / 3)) + 1, wanted.length)
   for (const candidate of candidates) {
     const distance = editDistance(wanted, candidate.toLowerCase().slice(0, 100))
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
