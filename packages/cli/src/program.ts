@@ -80,17 +80,14 @@ export async function runCommandLine(argv: string[], terminal: Terminal): Promis
       terminal.note(`volant: ${error.message} (see --help)`)
       return 2
     }
-    if (error instanceof Stopped || (terminal.signal.aborted && isAbort(error))) {
-      terminal.note(`volant: ${new Stopped().message}`)
+    // Whatever was cut short by Ctrl-C says so in its own way, or is the abort itself.
+    if (terminal.signal.aborted) {
+      terminal.note(`volant: ${error instanceof VolantError ? error.message : new Stopped().message}`)
       return 130
     }
     terminal.note(`volant: ${sentence(error)}`)
     return 1
   }
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || error.name === 'Stopped')
 }
 
 /** One line for a person. What we did not expect also shows where it happened, so that it can be reported. */

@@ -4,7 +4,7 @@ import { table } from './table.js'
 
 describe('curve', () => {
   it('draws a rising line from the bottom left to the top right', () => {
-    expect(curve([0, 1], { width: 4, height: 2, digits: 1 })).toEqual(['1.0 │  ⡏⠉', '0.0 │⣀⣀⠇'])
+    expect(curve([0, 1], { width: 4, height: 2, digits: 1 })).toEqual(['1.0 │  ⡠⠊', '0.0 │⡠⠊'])
   })
   it('draws a flat line in the middle and nothing for no value', () => {
     expect(curve([2, 2, 2], { width: 2, height: 1, digits: 0 })).toEqual(['2 │⠤⠤'])

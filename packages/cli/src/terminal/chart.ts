@@ -10,7 +10,7 @@ export function curve(values: readonly number[], { width = 60, height = 8, digit
   const place = (value: number) => Math.round((1 - (high === low ? 0.5 : (value - low) / (high - low))) * (rows - 1))
   let last: number | undefined
   for (let x = 0; x < columns; x++) {
-    const value = values[Math.round((x / Math.max(columns - 1, 1)) * (values.length - 1))]!
+    const value = between(values, x / (columns - 1))
     if (!Number.isFinite(value)) {
       last = undefined
       continue
@@ -31,6 +31,14 @@ export function curve(values: readonly number[], { width = 60, height = 8, digit
     const dots = Array.from(row, (bits) => (bits ? String.fromCodePoint(0x2800 + bits) : ' ')).join('')
     return `${label.padStart(margin)} │${dots.trimEnd()}`
   })
+}
+
+/** The value at `share` (0 to 1) of the way through `values`, on the straight line between its neighbours. */
+function between(values: readonly number[], share: number): number {
+  const place = share * (values.length - 1)
+  const index = Math.min(Math.floor(place), values.length - 1)
+  const next = values[Math.min(index + 1, values.length - 1)]!
+  return values[index]! + (place - index) * (next - values[index]!)
 }
 
 /** The dot at (x, y) of a braille character of 2 x 4 dots (Unicode chapter 21.1). */
