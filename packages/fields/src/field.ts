@@ -11,10 +11,10 @@ export interface FieldType {
   readonly output?: OutputType
 }
 
-export interface InputType<V = unknown> {
+export interface InputType<V = unknown, Settings = Readonly<Record<string, unknown>>> {
   readonly settings: z.ZodType
   /** The value of a cell, null when it is missing. Throws UnreadableCell. */
-  read(cell: Cell | undefined, settings: Readonly<Record<string, unknown>>): V | null
+  read(cell: Cell | undefined, settings: Settings): V | null
   /** All encoders by name. */
   readonly encoders: Readonly<Record<string, Encoder<V>>>
   /** The encoder that offers columns to the linear model. */
@@ -25,14 +25,18 @@ export interface InputType<V = unknown> {
   readonly choosesNetwork: boolean
 }
 
-export interface OutputType<L = unknown, S extends OutputState = OutputState> {
+export interface OutputType<
+  L = unknown,
+  S extends OutputState = OutputState,
+  Settings = Readonly<Record<string, unknown>>,
+> {
   readonly settings: z.ZodType
   readonly primary: MetricName
   readonly task: 'classification' | 'regression'
   /** The label of a cell, null when it is missing. Throws UnreadableCell. */
   read(cell: Cell | undefined): L | null
   /** Learns the classes or the scale; `column` is for messages. Throws VolantError where nothing can be learnt. */
-  fit(labels: readonly (L | null)[], settings: Readonly<Record<string, unknown>>, column: string): S
+  fit(labels: readonly (L | null)[], settings: Settings, column: string): S
   /** The label as the number the decoder trains on: a class index (-1 = missing or unknown) or the value (NaN = missing). */
   target(label: L | null, state: S): number
   /** The answer as users see it. */

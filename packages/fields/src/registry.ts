@@ -5,7 +5,7 @@ import { numberField } from './number/index.js'
 import { textField } from './text/index.js'
 
 /** Every type of field. */
-export const fieldTypes = {
+const fieldTypes = {
   text: textField,
   category: categoryField,
   number: numberField,

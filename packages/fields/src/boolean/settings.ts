@@ -4,6 +4,3 @@ import { lossWeight } from '../spec/weight.js'
 export const booleanInputSettings = z.strictObject({ type: z.literal('boolean') })
 
 export const booleanOutputSettings = z.strictObject({ type: z.literal('boolean'), weight: lossWeight })
-
-export type BooleanInputSettings = z.infer<typeof booleanInputSettings>
-export type BooleanOutputSettings = z.infer<typeof booleanOutputSettings>

@@ -24,9 +24,9 @@ export interface Task {
 }
 
 /** Settings that validation chose, plain JSON. */
-export type Found = Readonly<Record<string, number | string>>
+type Found = Readonly<Record<string, number | string>>
 
-export interface CandidateProgress {
+interface CandidateProgress {
   /** 0 … 1 of this training. */
   readonly fraction?: number
   /** A point of the validation curve. */

@@ -4,7 +4,7 @@ import { lookup } from '../encoders/category.js'
 import type { FieldType, InputType, OutputType } from '../field.js'
 import { PRIMARY_METRIC } from '../metrics/index.js'
 import { learnClasses } from './classes.js'
-import { categoryInputSettings, categoryOutputSettings } from './settings.js'
+import { type CategoryOutputSettings, categoryInputSettings, categoryOutputSettings } from './settings.js'
 
 const input: InputType<string> = {
   settings: categoryInputSettings,
@@ -27,12 +27,12 @@ function places(state: ClassesState): Map<string, number> {
   return known
 }
 
-const output: OutputType<string, ClassesState> = {
+const output: OutputType<string, ClassesState, CategoryOutputSettings> = {
   settings: categoryOutputSettings,
   primary: PRIMARY_METRIC.category,
   task: 'classification',
   read: (cell) => (isMissing(cell) ? null : String(cell).trim()),
-  fit: (labels, settings, column) => learnClasses(labels, settings['positive'] as string | undefined, column),
+  fit: (labels, settings, column) => learnClasses(labels, settings.positive, column),
   target: (label, state) => (label === null ? -1 : (places(state).get(label) ?? -1)),
   value: (answer, state) => state.classes[answer]!,
   decoder: classesDecoder(PRIMARY_METRIC.category),

@@ -21,5 +21,4 @@ export const categoryOutputSettings = z.strictObject({
     .describe('The class that precision, recall and F1 are about, of two; else true, yes or 1, else the rarer one.'),
 })
 
-export type CategoryInputSettings = z.infer<typeof categoryInputSettings>
 export type CategoryOutputSettings = z.infer<typeof categoryOutputSettings>

@@ -41,14 +41,14 @@ export interface Decoder<S> {
   signature(state: S): readonly OutputStream[]
 }
 
-export interface OutputStream {
+interface OutputStream {
   readonly suffix: string
   readonly dtype: 'int64' | 'float32'
   readonly dims: readonly (string | number)[]
   readonly meaning: string
 }
 
-export interface SolveSettings {
+interface SolveSettings {
   readonly C: number
   readonly loss: 'hinge' | 'softmax'
   readonly seed: number

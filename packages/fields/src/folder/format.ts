@@ -35,7 +35,7 @@ export interface StoredEncoder {
   state: { json: unknown } | { file: string }
 }
 
-export interface StoredPart {
+interface StoredPart {
   candidate: string
   found: Record<string, number | string>
   weights: Record<string, number>

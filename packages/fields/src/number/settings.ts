@@ -15,6 +15,3 @@ export const numberOutputSettings = z.strictObject({
   type: z.literal('number'),
   weight: lossWeight,
 })
-
-export type NumberInputSettings = z.infer<typeof numberInputSettings>
-export type NumberOutputSettings = z.infer<typeof numberOutputSettings>

@@ -66,7 +66,7 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
   return new LoadedModel(model, session)
 }
 
-export class LoadedModel implements TrainedModel {
+class LoadedModel implements TrainedModel {
   readonly folder: string
   readonly id: string
   readonly version: number

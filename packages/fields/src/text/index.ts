@@ -4,13 +4,13 @@ import { cnn } from '../encoders/text/cnn.js'
 import { tfidf } from '../encoders/text/tfidf.js'
 import { transformer } from '../encoders/text/transformer.js'
 import type { FieldType, InputType } from '../field.js'
-import { textInputSettings } from './settings.js'
+import { type TextInputSettings, textInputSettings } from './settings.js'
 
-const input: InputType<string> = {
+const input: InputType<string, TextInputSettings> = {
   settings: textInputSettings,
   read(cell, settings) {
     if (isMissing(cell)) return null
-    const text = cleanText(String(cell).slice(0, Number(settings['maxCharacters'])))
+    const text = cleanText(String(cell).slice(0, settings.maxCharacters))
     return text === '' ? null : text
   },
   encoders: { tfidf, bag, cnn, transformer },

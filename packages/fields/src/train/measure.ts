@@ -16,7 +16,7 @@ export function outcomesOf(output: FittedOutput, data: Dataset, answers: Float64
 }
 
 /** Rows whose label was never seen in training, by output: they have no place among the answers. */
-export function unseenLabels(output: FittedOutput, data: Dataset): unknown[] {
+function unseenLabels(output: FittedOutput, data: Dataset): unknown[] {
   if (!output.state.classes) return []
   const known = new Set(output.state.classes)
   return data.labels[output.name]!.filter((label) => label !== null && !known.has(String(label)))
