@@ -1,5 +1,5 @@
 import { argMax, concat, crossEntropy, mul, softmax } from '@volant/graph'
-import { trainSoftmax, trainSquaredHinge } from '@volant/nn'
+import { type LinearModel, trainSoftmax, trainSquaredHinge } from '@volant/nn'
 import type { OutputState } from '../field.js'
 import type { MetricName } from '../metrics/index.js'
 import { blendClasses, classOutcomes, fitTemperature, softmaxAt } from '../metrics/index.js'
@@ -10,13 +10,21 @@ export interface ClassesState extends OutputState {
 }
 
 const width = (state: ClassesState) => state.classes.length
+/** Scores of 0 for every class. */
+function untrained(cols: number, classes: number): LinearModel {
+  const outputs = classes > 2 ? classes : 1
+  return { weights: new Float32Array(cols * outputs), bias: new Float32Array(outputs), outputs }
+}
+
 const solvers = { hinge: trainSquaredHinge, softmax: trainSoftmax }
 
 /** One of several classes: cross-entropy, temperature, probabilities. */
 export const classesDecoder = (primary: MetricName): Decoder<ClassesState> => ({
   width,
 
-  solve(x, targets, { loss, ...settings }, state) {
+  async solve(x, targets, { loss, ...settings }, state) {
+    // An output with labels in few rows may show one class only in some of them.
+    if (new Set(targets.filter((target) => target >= 0)).size < 2) return untrained(x.cols, width(state))
     return solvers[loss](x, Int32Array.from(targets), { ...settings, classes: width(state) })
   },
   /** Two classes have one column, the score of the second against the first, whose own score is 0. */

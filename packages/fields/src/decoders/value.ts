@@ -15,7 +15,8 @@ export interface ScaleState extends OutputState {
 export const valueDecoder = (primary: MetricName): Decoder<ScaleState> => ({
   width: () => 1,
 
-  solve(x, targets, { C, signal, onProgress }, { mean, deviation }) {
+  async solve(x, targets, { C, signal, onProgress }, { mean, deviation }) {
+    if (targets.every(Number.isNaN)) return { weights: new Float32Array(x.cols), bias: Float32Array.of(0), outputs: 1 }
     const standardised = targets.map((target) => (target - mean) / deviation)
     return trainRidge(x, standardised, { C, tolerance: 1e-4, signal, onProgress })
   },

@@ -102,6 +102,20 @@ describe('train', () => {
     expect(report.positive).toEqual({ urgent: 'true' })
   })
 
+  it('survives an output of which very few rows have a label', async () => {
+    const rows = tickets(60).map((row, at) => ({
+      ...row,
+      urgent: at < 4 ? at % 2 === 0 : null,
+      minutes: at < 3 ? at : null,
+    }))
+    const spec: SpecInput = {
+      inputs: { message: 'text' },
+      outputs: { queue: 'category', urgent: 'boolean', minutes: 'number' },
+    }
+    const report = await run(rows, spec)
+    expect(report.metrics.test!['queue']!.accuracy).toBeGreaterThan(0.5)
+  })
+
   it('takes about a second for 100 rows', async () => {
     const { seconds } = await run(tickets(100), queueSpec)
     expect(seconds).toBeLessThan(5)
