@@ -1,4 +1,4 @@
-import type { DType, GraphBuilder, Shape, Value } from '@volant/graph'
+import { type DType, type GraphBuilder, gather, type Shape, type Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { matchesAny } from './paths.js'
 import { type ModelTree, type Parameter, walk } from './tree.js'
@@ -8,19 +8,25 @@ export interface ContextOptions {
   readonly training?: boolean
   /** Patterns of parameter paths that are not trained. */
   readonly freeze?: readonly string[]
-  /** Feed only the rows in use of tables marked `byRow`, as the trainer does; else tables are whole. */
+  /** Use only the rows in use of tables marked `byRow`, as the trainer does; else tables are whole. */
   readonly rowAccess?: boolean
 }
 
-/** A table fed by rows: the graph input for them and the inputs that hold ids. */
+/** A table of which only some rows are used: those chosen by the graph input `<path>:rows`. */
 export interface RowTable {
   readonly path: string
+  /** [height, width] of the whole table. */
+  readonly shape: readonly number[]
+  /** int64 [U], the distinct ids in use. */
+  readonly chosen: Value
+  /** [U, width], the rows of these ids. */
   readonly rows: Value
-  /** Rows of the whole table. */
-  readonly height: number
   readonly trainable: boolean
   readonly ids: { readonly input: string; readonly index: string }[]
 }
+
+/** The graph input that chooses the rows of a table. */
+export const chosenRows = (table: string) => `${table}:rows`
 
 /** What layers need while they append themselves to a graph: the parameters by path, and whether this is training. */
 export class Context {
@@ -108,8 +114,10 @@ export class Context {
   }
 
   #openTable(path: string, shape: readonly number[]): RowTable {
-    const rows = this.builder.input(`${path}:rows`, 'float32', [`rows${this.#tables.size}`, shape[1]!])
-    const access = { path, rows, height: shape[0]!, trainable: this.#trainable(path), ids: [] }
+    const chosen = this.builder.input(chosenRows(path), 'int64', [`rows${this.#tables.size}`])
+    const trainable = this.#trainable(path)
+    const rows = gather(this.builder.parameter(path, [...shape], { trainable }), chosen)
+    const access = { path, shape, chosen, rows, trainable, ids: [] }
     this.#tables.set(path, access)
     return access
   }

@@ -5,11 +5,11 @@ export interface Program {
   readonly state: readonly string[]
   /** Outputs that are written in place over a resident tensor. The graph must be safe for that: `assertSafeAliasing`. */
   readonly updates: readonly Update[]
-  /** Tables of which only the rows in use are fed. */
+  /** Tables of which only some rows are used. */
   readonly tables: readonly TableAccess[]
   /** Outputs given back to the caller. */
   readonly results: readonly string[]
-  /** Resident tensors set to zero after each run (of tables: the rows that were fed). */
+  /** Resident tensors set to zero after each run (of tables: the rows in use). */
   readonly clear: readonly string[]
   /** True when the graph holds a backward pass. */
   readonly training: boolean
@@ -21,13 +21,16 @@ export interface Update {
 }
 
 /**
- * Row-wise access to large resident tables [V, H] (an embedding and its optimiser state): the distinct ids of the batch
- * choose U rows, which are fed as [U, H] inputs beside each id's place among them, and are written back after the run.
+ * Row-wise access to large resident tables [V, H] (an embedding and its optimiser state): the distinct ids of the batch, [U],
+ * are an input of the graph, which takes these rows of the tables itself, and gives back new rows [U, H] to be put in place.
  */
 export interface TableAccess {
   readonly table: string
-  /** Batch inputs holding ids, and the graph inputs fed with each id's place among the rows, of the same shape. */
+  /** int64 graph input [U] fed with the distinct ids. */
+  readonly chosen: string
+  /** Batch inputs holding ids, and the graph inputs fed with each id's place among the distinct ones, of the same shape. */
   readonly ids: readonly { readonly input: string; readonly index: string }[]
+  /** Resident tables of which the graph takes these rows. */
   readonly rows: readonly TableRows[]
   /**
    * `batch`: the rows of this batch's ids. `note`: the same, and they are noted. `noted`: all rows noted since the last such
@@ -38,8 +41,6 @@ export interface TableAccess {
 
 export interface TableRows {
   readonly state: string
-  /** Graph input [U, H] fed with the rows. */
-  readonly input: string
-  /** Graph output [U, H] written back, if any. */
+  /** Graph output [U, H] with the rows' new values, if they change. */
   readonly output?: string
 }

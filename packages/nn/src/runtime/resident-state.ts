@@ -1,5 +1,5 @@
 import type { Tensor } from '@volant/graph'
-import { Tensor as OrtTensor } from 'onnxruntime-node'
+import type { Tensor as OrtTensor } from 'onnxruntime-node'
 import { NnError } from '../errors.js'
 import { checkFeed, createSession, fromOrt, type OnnxSession, runSession, toOrt } from './onnx-session.js'
 import type { Program, TableAccess, TableRows } from './program.js'
@@ -15,7 +15,6 @@ export class ResidentState {
   readonly #tensors = new Map<string, { tensor: Tensor; ort: OrtTensor }>()
   readonly #programs = new Map<string, Loaded>()
   readonly #noted = new Map<string, Set<number>>()
-  readonly #rooms = new Map<string, Float32Array>()
   /** Work space of `#distinctIds` for each table. */
   readonly #places = new Map<string, Int32Array>()
 
@@ -30,23 +29,17 @@ export class ResidentState {
   async run(name: string, batch: Record<string, Tensor>): Promise<Record<string, Tensor>> {
     const program = this.#programs.get(name)
     if (!program) throw new NnError('unknown-program', `There is no program "${name}"; load it first`, { name })
-    const tables = program.tables.map((access) => this.#gather(access, batch))
+    const tables = program.tables.map((access) => this.#choose(access, batch))
     const feeds = this.#feeds(program, batch, tables)
     const fetches: Record<string, OrtTensor | null> = {}
-    for (const output of program.results) fetches[output] = null
+    for (const output of [...program.results, ...rowOutputs(program)]) fetches[output] = null
     for (const { output, state } of program.updates) fetches[output] = this.#resident(state).ort
-    for (const { written } of tables) Object.assign(fetches, written)
     const outputs = await runSession(program.onnx, feeds, fetches)
-    for (const table of tables) this.#scatter(table, program.clear)
+    for (const table of tables) this.#putBack(table, outputs, program.clear)
     for (const state of program.clear)
       if (!isRowState(program, state)) this.#resident(state).tensor.data.fill(0 as never)
-    const results = Object.fromEntries(program.results.map((output) => [output, fromOrt(outputs[output]!)]))
-    discard(
-      Object.keys(outputs)
-        .filter((output) => !program.results.includes(output))
-        .map((output) => outputs[output]!),
-    )
-    return results
+    discard(Object.keys(outputs).flatMap((output) => (program.results.includes(output) ? [] : [outputs[output]!])))
+    return Object.fromEntries(program.results.map((output) => [output, fromOrt(outputs[output]!)]))
   }
 
   /** Copies of the named tensors, all when none are named. */
@@ -75,7 +68,7 @@ export class ResidentState {
     return found
   }
 
-  #feeds(program: Loaded, batch: Record<string, Tensor>, tables: readonly Gathered[]): Feeds {
+  #feeds(program: Loaded, batch: Record<string, Tensor>, tables: readonly Chosen[]): Feeds {
     const feeds: Feeds = {}
     for (const name of program.state) feeds[name] = this.#resident(name).ort
     for (const { fed } of tables) Object.assign(feeds, fed)
@@ -87,36 +80,21 @@ export class ResidentState {
     return feeds
   }
 
-  #gather(access: TableAccess, batch: Record<string, Tensor>): Gathered {
-    const height = this.#resident(access.rows[0]!.state).tensor.dims[0]!
+  #choose(access: TableAccess, batch: Record<string, Tensor>): Chosen {
+    const height = this.#resident(access.table).tensor.dims[0]!
     const fed: Feeds = {}
-    const written: Feeds = {}
     const ids = access.which === 'noted' ? this.#takeNoted(access.table) : this.#distinctIds(access, batch, height, fed)
     if (access.which === 'note') this.#note(access.table, ids)
-    for (const { state, input, output } of access.rows) {
-      const { dims, data } = this.#resident(state).tensor
-      const width = dims[1]!
-      const rows = this.#room(input, ids.length * width)
-      takeRows(data as Float32Array, ids, width, rows)
-      fed[input] = new OrtTensor('float32', rows, [ids.length, width])
-      if (output) written[output] = fed[input]
-    }
-    return { access, ids, fed, written }
+    const chosen = BigInt64Array.from(ids, BigInt)
+    fed[access.chosen] = toOrt({ dtype: 'int64', dims: [ids.length], data: chosen })
+    return { access, ids, fed }
   }
 
-  /** Memory for the rows fed to an input, the same from step to step. */
-  #room(input: string, length: number): Float32Array {
-    const room = this.#rooms.get(input)
-    if (room && room.length >= length) return room.subarray(0, length)
-    this.#rooms.set(input, new Float32Array(Math.ceil(1.5 * length)))
-    return this.#room(input, length)
-  }
-
-  #scatter({ access, ids, fed }: Gathered, clear: readonly string[]): void {
-    for (const { state, input, output } of access.rows) {
+  #putBack({ access, ids }: Chosen, outputs: Readonly<Record<string, OrtTensor>>, clear: readonly string[]): void {
+    for (const { state, output } of access.rows) {
       const { dims, data } = this.#resident(state).tensor
       if (clear.includes(state)) clearRows(data as Float32Array, ids, dims[1]!)
-      else if (output) putRows(data as Float32Array, ids, dims[1]!, fed[input]!.data as Float32Array)
+      else if (output) putRows(data as Float32Array, ids, dims[1]!, outputs[output]!.data as Float32Array)
     }
   }
 
@@ -162,12 +140,10 @@ export class ResidentState {
   }
 }
 
-interface Gathered {
+interface Chosen {
   readonly access: TableAccess
   readonly ids: Int32Array
   readonly fed: Feeds
-  /** Outputs written over the very rows that were fed. */
-  readonly written: Feeds
 }
 
 function idsOf(
@@ -190,12 +166,6 @@ const badId = (table: string, input: string, id: bigint, height: number) =>
 /** int64 as pairs of 32-bit words, the low one first on all platforms ONNX Runtime has binaries for. */
 const lowWords = (data: BigInt64Array) => new Int32Array(data.buffer, data.byteOffset, 2 * data.length)
 
-function takeRows(table: Float32Array, ids: Int32Array, width: number, rows: Float32Array): void {
-  let at = 0
-  for (let place = 0; place < ids.length; place++)
-    for (let from = ids[place]! * width, end = from + width; from < end; from++) rows[at++] = table[from]!
-}
-
 function putRows(table: Float32Array, ids: Int32Array, width: number, rows: Float32Array): void {
   let at = 0
   for (let place = 0; place < ids.length; place++)
@@ -205,6 +175,9 @@ function putRows(table: Float32Array, ids: Int32Array, width: number, rows: Floa
 function clearRows(table: Float32Array, ids: Int32Array, width: number): void {
   for (let place = 0; place < ids.length; place++) table.fill(0, ids[place]! * width, (ids[place]! + 1) * width)
 }
+
+const rowOutputs = (program: Program): string[] =>
+  program.tables.flatMap(({ rows }) => rows.flatMap(({ output }) => output ?? []))
 
 function isRowState(program: Program, state: string): boolean {
   return program.tables.some(({ rows }) => rows.some((row: TableRows) => row.state === state))

@@ -5,6 +5,7 @@ import {
   encodeOnnx,
   type Graph,
   GraphBuilder,
+  gather,
   gradients,
   lower,
   mul,
@@ -12,7 +13,7 @@ import {
   type Value,
 } from '@volant/graph'
 import { NnError } from '../errors.js'
-import { Context, type RowTable } from '../modules/context.js'
+import { Context, chosenRows, type RowTable } from '../modules/context.js'
 import type { Optimiser } from '../optimisers/transform.js'
 import { appendUpdate, type Trained } from '../optimisers/update.js'
 import type { Program, TableAccess, TableRows } from '../runtime/program.js'
@@ -115,7 +116,7 @@ function appendForward({ model, inputs, loss: makeLoss, freeze }: TrainingGraph)
       path: table.path,
       value: table.rows,
       table,
-      shape: [table.height, table.rows.shape[1] as number],
+      shape: table.shape,
     })),
   ]
   return { builder, context, loss, targets: targets.map((target, i) => ({ ...target, gradient: slopes[i]! })) }
@@ -158,10 +159,9 @@ function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
   const noted = tables.map((table) => ({ ...table, ids: [] }))
   const rows = new RowStates(noted, 'noted')
   const trained = forward.targets.map((target): Trained => {
-    const value = target.table
-      ? builder.input(`${target.path}:rows`, 'float32', target.value.shape)
-      : builder.parameter(target.path, target.shape)
-    const own = { ...target, value }
+    const whole = builder.parameter(target.path, [...target.shape])
+    const table = target.table && noteChosen(builder, target.table)
+    const own = { ...target, table, value: table ? gather(whole, table.chosen) : whole }
     const gradient = stateOf(builder, own, slots, rows, accumulatorPath(target.path))
     return trainedOf(builder, { ...own, gradient }, slots, rows)
   })
@@ -182,31 +182,37 @@ function trainedOf(builder: GraphBuilder, target: Target, slots: Slots, rows: Ro
   return { path, value, gradient, state: (state) => stateOf(builder, target, slots, rows, state) }
 }
 
-/** A state tensor beside a parameter: resident whole, or fed by the rows in use. */
+/** A state tensor beside a parameter: whole, or the rows in use. */
 function stateOf(builder: GraphBuilder, target: Target, slots: Slots, rows: RowStates, state: string): Value {
   slots.set(state, target.shape)
-  if (!target.table) return builder.parameter(state, [...target.shape])
+  const whole = builder.parameter(state, [...target.shape])
+  if (!target.table) return whole
   rows.add(target.path, state)
-  return builder.input(`${state}:rows`, 'float32', target.value.shape)
+  return gather(whole, target.table.chosen)
 }
 
-/** Which row states each table feeds, and which of them are written back. */
+/** The table as the apply graph sees it: its rows are those noted while gradients accumulated. */
+function noteChosen(builder: GraphBuilder, table: RowTable): RowTable {
+  return { ...table, chosen: builder.input(chosenRows(table.path), 'int64', table.chosen.shape) }
+}
+
+/** Which states of each table are used by row, and which of them are put back. */
 class RowStates {
-  readonly #rows = new Map<string, { state: string; input: string; output?: string }[]>()
+  readonly #rows = new Map<string, { state: string; output?: string }[]>()
 
   constructor(
     readonly tables: readonly RowTable[],
     readonly which: TableAccess['which'],
   ) {
-    for (const { path } of tables) this.#rows.set(path, [{ state: path, input: `${path}:rows` }])
+    for (const { path } of tables) this.#rows.set(path, [{ state: path }])
   }
 
   add(table: string, state: string): void {
-    this.#rows.get(table)!.push({ state, input: `${state}:rows` })
+    this.#rows.get(table)!.push({ state })
   }
 
-  /** True when the state is rows of a table; it is then written back from the output. */
-  writeBack(state: string, output: string): boolean {
+  /** True when the state is rows of a table; the output is then put back into it. */
+  putBack(state: string, output: string): boolean {
     const found = [...this.#rows.values()].flat().find((row) => row.state === state)
     if (found) found.output = output
     return found !== undefined
@@ -215,6 +221,7 @@ class RowStates {
   get access(): TableAccess[] {
     return this.tables.map(({ path, ids, trainable }) => ({
       table: path,
+      chosen: chosenRows(path),
       ids,
       rows: this.#rows.get(path)! satisfies TableRows[],
       which: trainable ? this.which : 'batch',
@@ -227,7 +234,7 @@ function outputUpdates(builder: GraphBuilder, next: ReadonlyMap<string, Value>, 
   for (const [state, value] of next) {
     const output = `${state}:next`
     builder.output(output, value)
-    if (!rows.writeBack(state, output)) updates.push({ output, state })
+    if (!rows.putBack(state, output)) updates.push({ output, state })
   }
   return updates
 }
@@ -238,11 +245,10 @@ function program(builder: GraphBuilder, parts: ProgramParts): Program {
   const graph = withoutIdleInputs(builder.build())
   const model = lower(graph, { ...TARGET, mode: parts.training ? 'train' : 'infer' })
   const { updates = [], tables = [], clear = [], results, training } = parts
-  const byRow = tables.flatMap(({ rows }) => rows.filter((row) => row.output))
-  assertSafeAliasing(model, [
-    ...updates.map(({ state, output }) => ({ state, update: output })),
-    ...byRow.map(({ input, output }) => ({ state: input, update: output! })),
-  ])
+  assertSafeAliasing(
+    model,
+    updates.map(({ state, output }) => ({ state, update: output })),
+  )
   const state = graph.parameters.map(({ path }) => path)
   return { model: encodeOnnx(model), state, updates, tables, clear, results, training }
 }
