@@ -132,6 +132,8 @@ onEachDatabase((database) => {
     handlers.set('later', async () => {})
     const later = (await jobs.send('train', { project: 'p', run: 'later' }, { startAfter: 60 }))!
     expect(await jobs.cancel('train', later)).toBe(true)
+    await pause(1500)
+    expect(failures.map((failure) => failure.id)).not.toContain(id)
     expect((await jobs.get('train', later))!.state).toBe('cancelled')
   })
 

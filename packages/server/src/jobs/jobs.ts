@@ -235,31 +235,36 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
     job: JobWithMetadata<Payload<Q>>,
     handler: (job: RunningJob<Q>) => Promise<unknown>,
   ): Promise<JobResult> {
-    const writer = await ProgressWriter.open(this.store, job.id, (error) =>
-      this.log.warn({ err: error, job: job.id }, 'progress was not stored'),
-    )
     const stop = new AbortController()
+    let writer: ProgressWriter | undefined
+    const progress = (): Progress => writer?.progress ?? { share: null, stage: null, secondsLeft: null }
+    const tell = (): unknown => this.emit('change', job.id, queue, progress())
     const done = this.#attempt(job, async () => {
       if (this.#stopping) throw new VolantError('stopped', stopReason)
+      const opened = await ProgressWriter.open(this.store, job.id, (error) =>
+        this.log.warn({ err: error, job: job.id }, 'progress was not stored'),
+      )
+      writer = opened
+      stop.signal.throwIfAborted()
+      tell()
       return await handler({
         id: job.id,
         payload: job.data,
         attempt: job.retryCount + 1,
         signal: AbortSignal.any([stop.signal, job.signal]),
         progress: (report) => {
-          writer.report(report)
-          this.emit('change', job.id, queue, writer.progress)
+          opened.report(report)
+          tell()
         },
       })
     })
-    this.#running.set(job.id, { stop, progress: () => writer.progress, done })
-    this.emit('change', job.id, queue, writer.progress)
+    this.#running.set(job.id, { stop, progress, done })
     try {
       return await done
     } finally {
-      await writer.close()
+      await writer?.close()
       this.#running.delete(job.id)
-      setImmediate(() => this.emit('change', job.id, queue, writer.progress))
+      setImmediate(tell)
     }
   }
 

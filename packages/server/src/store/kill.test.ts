@@ -1,5 +1,5 @@
 // Real server processes are killed with SIGKILL at random moments: nothing they acknowledged may be lost.
-// Three rounds by default; VOLANT_KILLS=50 for a long run.
+// Two rounds by default; VOLANT_KILLS=50 for a long run.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -18,7 +18,7 @@ declare module './tables.js' {
   }
 }
 
-const rounds = Number(process.env.VOLANT_KILLS ?? 3)
+const rounds = Number(process.env.VOLANT_KILLS ?? 2)
 const folder = mkdtempSync(path.join(os.tmpdir(), 'volant-kill-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
