@@ -69,6 +69,28 @@ describe('networks', () => {
     expect(report.spec.train.candidates).toEqual(parts.map(({ candidate }) => candidate))
   })
 
+  it('answer in the model file as they did when they were chosen', async () => {
+    const valid = tableFromRows(tickets(150).slice(30))
+    const spec = parseSpec({
+      inputs: { plan: 'category', age: 'number' },
+      outputs: { urgent: 'boolean', minutes: 'number' },
+      train: { candidates: ['linear', 'table'], epochs: 2, refit: false },
+    })
+    const out = join(folder, 'same')
+    const report = await train({
+      data: tableFromRows(tickets(200)),
+      valid,
+      test: tableFromRows(tickets(20)),
+      spec,
+      out,
+    })
+    const model = await loadModel(out, { worker: false })
+    const { metrics } = await model.evaluate(valid)
+    await model.close()
+    expect(metrics['urgent']!.logLoss).toBeCloseTo(report.metrics.valid!['urgent']!.logLoss!, 4)
+    expect(metrics['minutes']!.rmse).toBeCloseTo(report.metrics.valid!['minutes']!.rmse!, 3)
+  })
+
   it('are repeated to the same model by the same spec', async () => {
     const spec: SpecInput = {
       inputs: { plan: 'category', age: 'number' },

@@ -1,4 +1,4 @@
-import { argMax, concat, crossEntropy, mul, softmax } from '@volant/graph'
+import { add, argMax, concat, crossEntropy, log, mul, softmax } from '@volant/graph'
 import { type LinearModel, trainSoftmax, trainSquaredHinge } from '@volant/nn'
 import type { OutputState } from '../field.js'
 import type { MetricName } from '../metrics/index.js'
@@ -16,6 +16,8 @@ function untrained(cols: number, classes: number): LinearModel {
   return { weights: new Float32Array(cols * outputs), bias: new Float32Array(outputs), outputs }
 }
 
+/** Keeps logarithms finite. */
+const leastProbability = 1e-9
 const solvers = { hinge: trainSquaredHinge, softmax: trainSoftmax }
 
 /** One of several classes: cross-entropy, temperature, probabilities. */
@@ -44,6 +46,8 @@ export const classesDecoder = (primary: MetricName): Decoder<ClassesState> => ({
   calibrate: (raw, targets, state) => ({ temperature: fitTemperature(raw, targets, width(state)) }),
   answers: (raw, { temperature }, state) => softmaxAt(raw, width(state), temperature),
   answersGraph: (raw, { temperature = 1 }) => softmax(mul(raw, 1 / temperature)),
+  rawOf: (answers) => Float32Array.from(answers, (p) => Math.log(p + leastProbability)),
+  rawOfGraph: (answers) => log(add(answers, leastProbability)),
   blend: (candidates, targets, state) =>
     blendClasses({ candidates, labels: targets, classes: width(state), positive: state.positive }, primary),
   majority(targets, state) {

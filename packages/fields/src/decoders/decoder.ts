@@ -28,6 +28,9 @@ export interface Decoder<S> {
   calibrate(raw: Float32Array, targets: Float64Array, state: S): Calibration
   answers(raw: Float32Array, calibration: Calibration, state: S): Float64Array
   answersGraph(raw: Value, calibration: Calibration, state: S): Value
+  /** Raw scores of which these are the answers, so that a blend can be calibrated as a candidate is. */
+  rawOf(answers: Float64Array, state: S): Float32Array
+  rawOfGraph(answers: Value, state: S): Value
   blend(candidates: readonly Float64Array[], targets: Float64Array, state: S): Blend
   /** What one would answer without looking at the inputs, [width]. */
   majority(targets: Float64Array, state: S): Float64Array

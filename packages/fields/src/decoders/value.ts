@@ -34,6 +34,8 @@ export const valueDecoder = (primary: MetricName): Decoder<ScaleState> => ({
   calibrate: () => ({}),
   answers: (raw, _calibration, { mean, deviation }) => Float64Array.from(raw, (x) => mean + deviation * x),
   answersGraph: (raw, _calibration, { mean, deviation }) => add(mul(raw, deviation), mean),
+  rawOf: (answers, { mean, deviation }) => Float32Array.from(answers, (x) => (x - mean) / deviation),
+  rawOfGraph: (answers, { mean, deviation }) => mul(sub(answers, mean), 1 / deviation),
   blend: (candidates, targets) => blendNumbers({ candidates, targets }, primary),
   majority(targets) {
     const known = targets.filter((target) => !Number.isNaN(target))

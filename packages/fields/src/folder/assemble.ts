@@ -1,7 +1,7 @@
 import { add, encodeOnnx, GraphBuilder, lower, mul, type Tensor, type Value } from '@volant/graph'
 import type { FittedEncoder } from '../candidates/candidate.js'
 import type { Streams } from '../encoders/encoder.js'
-import type { Part } from '../train/choose.js'
+import type { Choice, Part } from '../train/choose.js'
 import type { FittedOutput } from '../train/outputs.js'
 import type { Signature } from './format.js'
 
@@ -19,7 +19,11 @@ export interface AssembledModel {
 }
 
 /** One graph of all parts: encoding of raw numbers, the candidates, their calibration and the blend. */
-export function assemble(outputs: readonly FittedOutput[], parts: readonly Part[]): AssembledModel {
+export function assemble(
+  outputs: readonly FittedOutput[],
+  parts: readonly Part[],
+  blend: Choice['blend'],
+): AssembledModel {
   const builder = new GraphBuilder('model')
   const encoders = placeEncoders(parts)
   const streams = declareInputs(builder, encoders)
@@ -35,9 +39,11 @@ export function assemble(outputs: readonly FittedOutput[], parts: readonly Part[
     }
     for (const [path, tensor] of candidate.parameters) parameters.set(path, tensor)
   }
-  for (const { name, type } of outputs) {
-    for (const [suffix, value] of Object.entries(type.decoder.outputs(answers.get(name)!)))
-      builder.output(name + suffix, value)
+  for (const { name, type, state } of outputs) {
+    const { decoder } = type
+    const mix = answers.get(name)!
+    const final = blend[name] ? decoder.answersGraph(decoder.rawOfGraph(mix, state), blend[name], state) : mix
+    for (const [suffix, value] of Object.entries(decoder.outputs(final))) builder.output(name + suffix, value)
   }
   const model = lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)
   return { onnx: encodeOnnx(model), parameters, encoders, signature: signatureOf(outputs, encoders) }

@@ -19,6 +19,8 @@ export interface ModelFile {
   encoders: StoredEncoder[]
   /** The parts of the blend, for the record; the graph holds them already. */
   parts: StoredPart[]
+  /** Calibration of the blended answers, of outputs that blend several candidates. */
+  blend: Record<string, Calibration>
   signature: Signature
   report: TrainReport
   lineage: Record<string, unknown>

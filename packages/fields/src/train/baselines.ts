@@ -31,5 +31,5 @@ export function baselineFigures(
   outputs: readonly FittedOutput[],
 ): Figures {
   const raw = validRaw?.get(linearShare.candidate)
-  return { valid: raw ? blendedAnswers(outputs, [{ ...linearShare, raw }]) : null, test: linearTest }
+  return { valid: raw ? blendedAnswers(outputs, [{ ...linearShare, raw }], {}) : null, test: linearTest }
 }

@@ -28,11 +28,18 @@ export interface Part {
   readonly calibration: Readonly<Record<string, Calibration>>
 }
 
+export interface Choice {
+  readonly shares: Share[]
+  /** Calibration of the blended answers, for the outputs that blend several candidates. */
+  readonly blend: Readonly<Record<string, Calibration>>
+}
+
 /**
  * Calibrates each candidate and keeps the best or a blend, output by output, by what they say about `rows`, which none of
  * them has learnt from. Several candidates are blended only where that is better by the primary metric.
  */
-export function choose(outputs: readonly FittedOutput[], candidates: readonly Judged[], rows: Dataset): Share[] {
+export function choose(outputs: readonly FittedOutput[], candidates: readonly Judged[], rows: Dataset): Choice {
+  const blend: Record<string, Calibration> = {}
   const shares = candidates.map(({ name }) => ({
     candidate: name,
     weights: {} as Record<string, number>,
@@ -56,11 +63,12 @@ export function choose(outputs: readonly FittedOutput[], candidates: readonly Ju
       share.metrics[name] = outcomes.rows > 0 ? measureAll(outcomes) : {}
       share.weights[name] = weights[place]!
     })
+    if (blended) blend[name] = decoder.calibrate(decoder.rawOf(mixed(answers, weights), state), targets, state)
     for (const [place, share] of shares.entries()) {
       share.reasons.push(reason(name, primary, shares, place, best, blended))
     }
   }
-  return shares.map(({ reasons, ...share }) => ({ ...share, reason: reasons.join(' ') }))
+  return { shares: shares.map(({ reasons, ...share }) => ({ ...share, reason: reasons.join(' ') })), blend }
 }
 
 type Draft = Pick<Share, 'candidate' | 'weights' | 'metrics'>
@@ -88,17 +96,30 @@ function reason(
 export function blendedAnswers(
   outputs: readonly FittedOutput[],
   parts: readonly { raw: Judged['raw']; weights: Share['weights']; calibration: Share['calibration'] }[],
+  blend: Choice['blend'],
 ): Record<string, Float64Array> {
-  const blended: Record<string, Float64Array> = {}
-  for (const { name, type, state } of outputs) {
-    const kept = parts.filter(({ weights }) => weights[name]! > 0)
-    let sum: Float64Array | undefined
-    for (const { raw, weights, calibration } of kept) {
-      const answers = type.decoder.answers(raw[name] as Float32Array, calibration[name]!, state)
-      sum ??= new Float64Array(answers.length)
-      for (let at = 0; at < answers.length; at++) sum[at]! += weights[name]! * answers[at]!
-    }
-    blended[name] = sum ?? new Float64Array(0)
-  }
-  return blended
+  return Object.fromEntries(
+    outputs.map(({ name, type, state }) => {
+      const { decoder } = type
+      const kept = parts.filter(({ weights }) => weights[name]! > 0)
+      const answers = kept.map(({ raw, calibration }) =>
+        decoder.answers(raw[name] as Float32Array, calibration[name]!, state),
+      )
+      const mix = mixed(
+        answers,
+        kept.map(({ weights }) => weights[name]!),
+      )
+      return [name, blend[name] ? decoder.answers(decoder.rawOf(mix, state), blend[name], state) : mix]
+    }),
+  )
+}
+
+/** Weighted sum of answers. */
+function mixed(answers: readonly Float64Array[], weights: readonly number[]): Float64Array {
+  const sum = new Float64Array(answers[0]!.length)
+  answers.forEach((answer, place) => {
+    const weight = weights[place]!
+    if (weight > 0) for (let at = 0; at < sum.length; at++) sum[at]! += weight * answer[at]!
+  })
+  return sum
 }

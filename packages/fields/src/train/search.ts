@@ -3,7 +3,7 @@ import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.
 import { linear } from '../candidates/linear.js'
 import { type Plan, planCandidates } from '../candidates/plan.js'
 import type { Spec } from '../spec/schema.js'
-import { blendedAnswers, choose, type Judged, type Part, type Share } from './choose.js'
+import { blendedAnswers, type Choice, choose, type Judged, type Part, type Share } from './choose.js'
 import { type Dataset, pick } from './dataset.js'
 import type { Progress, TrainPhase } from './events.js'
 import type { Answers } from './measure.js'
@@ -23,6 +23,7 @@ export interface Search {
   readonly plan: Plan
   /** Every candidate that competed, with its part in the choice. */
   readonly shares: readonly Share[]
+  readonly blend: Choice['blend']
   readonly linearShare: Share
   readonly trained: ReadonlyMap<string, TrainedCandidate>
   /** Raw scores on the validation rows by candidate; null when there are none. */
@@ -55,9 +56,9 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
   progress.enter('choose', 'Choosing by validation')
   const names = plan.candidates.map(({ name }) => name)
   const judged = await judge(input, names, validRaw)
-  const shares = choose(outputs, judged.candidates, judged.rows)
+  const { shares, blend } = choose(outputs, judged.candidates, judged.rows)
   const linearShare = await alone(input, validRaw)
-  return { plan, shares, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
+  return { plan, shares, blend, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
 }
 
 /** Nominal seconds by phase. */
@@ -78,7 +79,7 @@ function plannedWork({ seconds }: Plan, spec: Spec): Partial<Record<TrainPhase, 
 /** The linear model as a whole answer. */
 async function alone(input: SearchInput, validRaw: ReadonlyMap<string, Judged['raw']>): Promise<Share> {
   const judged = await judge(input, [linear.name], validRaw)
-  return choose(input.outputs, judged.candidates, judged.rows)[0]!
+  return choose(input.outputs, judged.candidates, judged.rows).shares[0]!
 }
 
 /** Scores on rows that were not learnt from: the validation rows or, where these are few, training rows held out in turn. */
@@ -162,7 +163,7 @@ export async function trainAgain(
     })),
     linear: linearModel,
     linearShare: search.linearShare,
-    linearTest: linearRaw && blendedAnswers(outputs, [{ ...search.linearShare, raw: linearRaw }]),
+    linearTest: linearRaw && blendedAnswers(outputs, [{ ...search.linearShare, raw: linearRaw }], {}),
   }
 }
 

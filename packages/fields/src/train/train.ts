@@ -67,7 +67,7 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
   const shipped = await trainAgain(search, { spec, outputs, parts, signal, progress, threads: options.threads })
 
   progress.enter('evaluate', 'Measuring the model')
-  const model = assemble(outputs, shipped.parts)
+  const model = assemble(outputs, shipped.parts, search.blend)
   const session = await openSession(model.onnx, { threads: options.threads ?? 2, worker: true })
   try {
     const answersTo = (data: Dataset) =>
@@ -94,6 +94,7 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
           weights,
           calibration,
         })),
+        blend: search.blend,
         signature: model.signature,
         report,
         lineage: options.lineage ?? {},
@@ -107,10 +108,10 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
 }
 
 /** What the choice, trained on the training rows alone, says of the validation rows. */
-function validAnswers({ shares, validRaw }: Search, outputs: readonly FittedOutput[]): Answers | null {
+function validAnswers({ shares, blend, validRaw }: Search, outputs: readonly FittedOutput[]): Answers | null {
   if (!validRaw) return null
   const parts = shares.map((share) => ({ ...share, raw: validRaw.get(share.candidate)! }))
-  return blendedAnswers(outputs, parts)
+  return blendedAnswers(outputs, parts, blend)
 }
 
 interface ReportInput {
