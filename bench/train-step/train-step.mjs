@@ -1,4 +1,4 @@
-// npm run bench:train-step [-- --rounds 9 --threads 2 --only ours,ceiling]
+// npm run bench:train-step [-- --rounds 15 --threads 2 --only ours,ceiling]
 // One training step - forward, backward, clipping, AdamW - beside its peers and beside the ceiling, the matrix products of the
 // step run alone. All take turns in one run, each in a process of its own; medians. The last line is one JSON document.
 import { spawn } from 'node:child_process'
@@ -13,7 +13,7 @@ const option = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`)
   return at < 0 ? otherwise : process.argv[at + 1]
 }
-const rounds = Number(option('rounds', 9))
+const rounds = Number(option('rounds', 15))
 const threads = Number(option('threads', availableParallelism()))
 const only = option('only', undefined)?.split(',')
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
@@ -29,8 +29,8 @@ const contestants = [
     command: [python, here('torch_step.py')],
     hint: 'pip install torch; name the interpreter in VOLANT_BENCH_PYTHON',
   },
-  { name: 'jaxjs', command: [process.execPath, here('jaxjs.mjs')], each: 3, needs: '@jax-js/jax' },
-  { name: 'tfjs', command: [process.execPath, here('tfjs.mjs')], each: 4, needs: '@tensorflow/tfjs' },
+  { name: 'jaxjs', command: [process.execPath, here('jaxjs.mjs')], each: 5, needs: '@jax-js/jax' },
+  { name: 'tfjs', command: [process.execPath, here('tfjs.mjs')], each: 8, needs: '@tensorflow/tfjs' },
 ]
 
 /** A contestant's process: `step()` resolves to the milliseconds it says it took. */
