@@ -42,24 +42,34 @@ export function planCandidates(spec: Spec, outputs: readonly FittedOutput[], tra
       notes: [],
     }
   const chosen = new Map([[linear.name, linearSeconds]])
-  const notes: string[] = []
+  const tooFewRows: NetworkName[] = []
+  const tooMuchWork: string[] = []
   // Each may be trained twice: to be judged, then again on all rows.
   let left = spec.train.timeLimit * usableShare - 2 * linearSeconds
   for (const name of networksToTry[hasText(spec) ? 'text' : 'table']) {
-    const { leastRows } = networkRecipes[name]
-    if (train.rows < leastRows) {
-      notes.push(`${name} was not tried: ${train.rows} training rows are fewer than the ${leastRows} it needs.`)
+    if (train.rows < networkRecipes[name].leastRows) {
+      tooFewRows.push(name)
       continue
     }
     const cost = 2 * seconds(name)
     if (cost > left) {
-      notes.push(
-        `${name} was not tried: its work, about ${Math.ceil(cost)} s, does not fit in the time limit of ${spec.train.timeLimit} s beside the others.`,
-      )
+      tooMuchWork.push(`${name} (about ${Math.ceil(cost)} s)`)
       continue
     }
     left -= cost
     chosen.set(name, cost / 2)
+  }
+  const notes: string[] = []
+  if (tooFewRows.length > 0) {
+    const least = Math.min(...tooFewRows.map((name) => networkRecipes[name].leastRows))
+    notes.push(
+      `Not tried, as ${train.rows} training rows are fewer than the ${least} they need: ${tooFewRows.join(', ')}.`,
+    )
+  }
+  if (tooMuchWork.length > 0) {
+    notes.push(
+      `Not tried, as the work does not fit in the time limit of ${spec.train.timeLimit} s beside the others: ${tooMuchWork.join(', ')}.`,
+    )
   }
   return { candidates: [...chosen.keys()].map(candidateNamed), seconds: chosen, notes }
 }

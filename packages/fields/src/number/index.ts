@@ -5,10 +5,14 @@ import { type FieldType, type InputType, type OutputType, UnreadableCell } from 
 import { PRIMARY_METRIC } from '../metrics/index.js'
 import { numberInputSettings, numberOutputSettings } from './settings.js'
 
+/** The model file holds numbers as float32. */
+const largestFloat = 3.4e38
+
 function read(cell: Parameters<InputType['read']>[0]): number | null {
   if (isMissingNumber(cell)) return null
   const value = parseNumber(cell)
   if (value === undefined) throw new UnreadableCell('a number', cell)
+  if (Math.abs(value) > largestFloat) throw new UnreadableCell('a number between -3.4e38 and 3.4e38', cell)
   return value
 }
 
