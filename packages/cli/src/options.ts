@@ -103,6 +103,11 @@ export const optionTable = {
   port: { flags: '--port <n>', description: 'port to listen on (default: 4600; 0 = any free one)', parse: port },
   host: { flags: '--host <address>', description: 'address to listen on (default: 127.0.0.1)', parse: text },
   data: { flags: '--data <folder>', description: 'folder of all data (default: ./volant-data)', parse: text },
+  keys: {
+    flags: '--keys <when>',
+    description: 'local: no key is needed on this machine (default); always: every request needs one',
+    parse: choice('local', 'always'),
+  },
   exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },
   lang: {
     flags: '--lang <en|zh>',

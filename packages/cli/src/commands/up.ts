@@ -6,18 +6,19 @@ export const up = command({
   name: 'up',
   summary: 'Serve the loop: API, page, training and feedback in one process',
   arguments: [],
-  options: ['port', 'host', 'data', 'json'],
+  options: ['port', 'host', 'data', 'keys', 'json'],
   examples: [
     ['volant up', 'http://127.0.0.1:4600, data in ./volant-data'],
     ['volant up --host 0.0.0.0 --port 80 --data /srv/volant', 'for others too: keys are then needed'],
     ['DATABASE_URL=postgres://… volant up', 'on a PostgreSQL server'],
   ],
-  async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', json }, terminal) {
+  async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, json }, terminal) {
     const { startServer } = await import('@volant/server')
     const server = await startServer({
       port,
       host,
       dataFolder: path.resolve(data),
+      keys,
       staticFolder: consoleFolder(),
       databaseUrl: process.env['DATABASE_URL'] || undefined,
     })
