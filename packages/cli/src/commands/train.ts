@@ -57,13 +57,18 @@ export const train = command({
     const progress = trainProgress(terminal)
     try {
       const table = (await open(data))!
-      const spec = await specOf(table, given, (note) => terminal.note(`note: ${note}`))
+      const notes: string[] = []
+      const spec = await specOf(table, given, (note) => {
+        notes.push(note)
+        terminal.note(`note: ${note}`)
+      })
       const report = await trainModel({
         data: table,
         valid: await open(given.valid),
         test: await open(given.test),
         spec,
         out: out!,
+        notes,
         onEvent: progress.onEvent,
         signal,
       })

@@ -50,9 +50,14 @@ export class Progress {
     this.say({ kind: 'metric', ...point })
   }
 
+  /** Keeps a note for the report without telling it now: the caller has said it. */
+  keep(message: string): void {
+    if (!this.notes.includes(message)) this.notes.push(message)
+  }
+
   note(message: string): void {
     if (this.notes.includes(message)) return
-    this.notes.push(message)
+    this.keep(message)
     this.say({ kind: 'note', message })
   }
 

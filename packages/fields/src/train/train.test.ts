@@ -139,10 +139,12 @@ describe('train', () => {
       queue: at % 10 === 0 ? 'Billing' : at === 1 ? null : row['queue']!,
       age: at === 5 ? 'old' : row['age']!,
     }))
-    const { notes, spec } = await run(rows, {
+    const wanted: SpecInput = {
       inputs: { message: 'text', empty: 'category', age: 'number' },
       outputs: { queue: 'category' },
-    })
+    }
+    const { notes, spec } = await run(rows, wanted, { notes: ['Column "id" is left out.'] })
+    expect(notes[0]).toBe('Column "id" is left out.')
     const said = notes.join('\n')
     expect(said).toMatch(/Input "empty" is empty in every training row and left out/)
     expect(Object.keys(spec.inputs)).toEqual(['message', 'age'])

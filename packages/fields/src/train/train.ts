@@ -30,6 +30,8 @@ export interface TrainOptions {
   onEvent?: (event: TrainEvent) => void
   /** Aborting throws VolantError `cancelled` and leaves nothing behind. */
   signal?: AbortSignal
+  /** What was said before the training, such as columns left out: kept in the report and the model card. */
+  notes?: readonly string[]
   /** Kept as it is in model.json. */
   lineage?: Record<string, unknown>
   /** Threads of the runtime; by default one a core. */
@@ -56,6 +58,7 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
 async function run(options: TrainOptions, progress: Progress): Promise<TrainReport> {
   const { signal } = options
   await checkTarget(options.out)
+  for (const note of [...(options.notes ?? []), ...tableNotes(options)]) progress.keep(note)
   progress.enter('read', 'Reading the rows')
   const read = await readParts(options, options.spec, (note) => progress.note(note))
   const { spec, parts } = usableInputs(options.spec, read, (note) => progress.note(note))
@@ -105,6 +108,17 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
   } finally {
     await session.release()
   }
+}
+
+/** How the files were read. */
+function tableNotes({ data, valid, test }: TrainOptions): string[] {
+  return [data, valid, test].flatMap((table) => {
+    if (!table) return []
+    const { path, notes, rejectedCount, rejected } = table
+    const first = rejected[0] ? ` (first: line ${rejected[0].line}, ${rejected[0].reason})` : ''
+    const malformed = rejectedCount > 0 ? [`"${path}": ${rejectedCount} malformed rows were left out${first}.`] : []
+    return [...notes.map((note) => `"${path}": ${note}`), ...malformed]
+  })
 }
 
 /** What the choice, trained on the training rows alone, says of the validation rows. */
