@@ -1,9 +1,10 @@
-// A training run for the test of exact resume: dropout, length bucketing, accumulation, a table fed by row, a checkpoint at
-// every update. Prints each step, and at the end the name of the checkpoint.
+// A training run for the test of exact resume: dropout, length bucketing, accumulation, a table used by row, a checkpoint at
+// every update. Prints each step it saved. Given a step to hang at, it says so after that update, before saving it, and waits.
+import { writeSync } from 'node:fs'
 import { crossEntropy } from '@volant/graph'
 import { AttentionPooling, adamW, cosine, Embedding, Linear, TransformerEncoder, train, warmUp } from '@volant/nn'
 
-const [file, slow] = process.argv.slice(2)
+const [file, hangAt] = process.argv.slice(2)
 const model = {
   words: new Embedding(3000, 8),
   encoder: new TransformerEncoder({ width: 8, heads: 2, layers: 1, dropout: 0.3 }),
@@ -52,9 +53,10 @@ await train({
   seed: 42,
   threads: 1,
   checkpoint: { file, every: 1 },
-  onEvent: async (event) => {
-    if (event.type === 'checkpoint') process.stdout.write(`${event.step}\n`)
-    // Gives the test the time to kill this process in the midst of an epoch.
-    if (slow && event.type === 'checkpoint') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+  onEvent: (event) => {
+    if (event.type === 'checkpoint') writeSync(1, `${event.step}\n`)
+    if (event.type !== 'step' || event.step !== Number(hangAt)) return
+    writeSync(1, 'hanging\n')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   },
 })

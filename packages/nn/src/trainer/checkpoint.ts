@@ -40,7 +40,7 @@ export async function saveCheckpoint(
     fingerprint,
     progress: JSON.stringify(progress, infinities),
   })
-  const temporary = `${file}.${process.pid}.tmp`
+  const temporary = `${file}.tmp` // the same each time, so that a killed run leaves at most one
   try {
     const handle = await open(temporary, 'w')
     try {
