@@ -1,3 +1,4 @@
+import { maskContacts } from '@volant/data'
 import type { Tensor } from '@volant/graph'
 import type { Session } from '@volant/nn'
 import { encodeRows } from '../predict/answer.js'
@@ -7,6 +8,12 @@ import type { Examples, PlainTensor, Signature } from './format.js'
 
 const exampleRows = 8
 
+/** E-mail addresses and phone numbers do not travel with a model; what is encoded are the masked rows. */
+function masked(inputs: Dataset['inputs']): Record<string, unknown[]> {
+  const mask = (value: unknown) => (typeof value === 'string' ? maskContacts(value) : value)
+  return Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, values.map(mask)]))
+}
+
 /** Up to 8 rows with their encoded tensors and what the model file gives for them. */
 export async function makeExamples(
   session: Session,
@@ -15,7 +22,7 @@ export async function makeExamples(
   data: Dataset,
 ): Promise<Examples> {
   const places = Array.from({ length: Math.min(exampleRows, data.rows) }, (_, row) => row)
-  const { inputs } = pick(data, places)
+  const inputs = masked(pick(data, places).inputs)
   const feeds = encodeRows(encoders, inputs)
   const results = await session.run(feeds)
   return {

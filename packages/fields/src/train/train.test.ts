@@ -66,7 +66,12 @@ describe('train', () => {
       inputs: { message: 'text', plan: 'category', age: 'number', vip: 'boolean' },
       outputs: { queue: 'category', minutes: 'number', urgent: 'boolean' },
     }
-    const rows = tickets(120).map((row, at) => ({ ...row, vip: at % 3 === 0, age: at % 7 === 0 ? null : row['age']! }))
+    const rows = tickets(120).map((row, at) => ({
+      ...row,
+      message: `${row['message']} write to ann@example.org`,
+      vip: at % 3 === 0,
+      age: at % 7 === 0 ? null : row['age']!,
+    }))
     const { model } = await run(rows, spec)
     const examples = JSON.parse(readFileSync(join(model, 'examples.json'), 'utf8')) as Examples
     const { signature } = JSON.parse(readFileSync(join(model, 'model.json'), 'utf8')) as ModelFile
@@ -90,6 +95,8 @@ describe('train', () => {
       })
     }
     expect(examples.rows).toHaveLength(8)
+    expect(JSON.stringify(examples.rows)).toContain('write to [email]')
+    expect(JSON.stringify(examples)).not.toContain('ann@example.org')
     await session.release()
   })
 
