@@ -220,6 +220,23 @@ describe('the loop', () => {
     })
   })
 
+  it('answers every request while versions are switched', async () => {
+    const versions = (await api('GET', '/versions')).items.map((one: Json) => one.id)
+    let switching = true
+    let answered = 0
+    const asking = Array.from({ length: 8 }, async () => {
+      while (switching) {
+        const { predictions } = await api('POST', '/predict', { rows: [{ message: 'courier is late', plan: 'pro' }] })
+        expect(predictions[0].outputs.queue.value).toBeTypeOf('string')
+        answered++
+      }
+    })
+    for (let at = 0; at < 12; at++) await api('PUT', '/endpoints/default', { champion: versions[at % versions.length] })
+    switching = false
+    await Promise.all(asking)
+    expect(answered).toBeGreaterThan(20)
+  })
+
   it('finds everything again after a restart, and serves at once', async () => {
     const before = await api('GET', '/summary')
     server = await server.restart()

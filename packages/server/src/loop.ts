@@ -45,8 +45,6 @@ export const loopMigrations = [
 
 export const loopKinds = { prediction: predictionKind, feedback: feedbackKind }
 
-export type Loop = ReturnType<typeof makeLoop>
-
 /** The stages, put together in the order of the loop. */
 export function makeLoop(shared: Shared) {
   const { store, journal, channels, jobs, metrics, log } = shared

@@ -22,7 +22,11 @@ export async function servePage(app: App, folder: string): Promise<void> {
   const root = path.resolve(folder)
   await app.register(async (page) => {
     openRoutes(page)
-    await page.register(fastifyStatic, { root, setHeaders: (reply, file) => headersOf(reply, file) })
+    await page.register(fastifyStatic, {
+      root,
+      cacheControl: false,
+      setHeaders: (reply, file) => headersOf(reply, file),
+    })
   })
 }
 

@@ -17,7 +17,6 @@ export const id = z.string().regex(/^[A-Za-z0-9_.-]{1,80}$/, { error: 'is not an
 export const clientId = textOf(200).min(1)
 export const time = z.iso.datetime({ offset: true, error: 'expected an ISO 8601 time such as 2026-01-31T12:00:00Z' })
 export const timeText = z.string().meta({ format: 'date-time' })
-export const anyJson = z.unknown()
 export const cell = z.union([z.string(), z.number(), z.boolean(), z.null()])
 export const row = z.record(z.string(), cell)
 export const label = z.union([z.string(), z.number(), z.boolean()])

@@ -76,7 +76,7 @@ const subjects = {
   delivery: ['parcel', 'courier', 'shipping', 'address', 'tracking', 'late'],
   account: ['password', 'login', 'email', 'username', 'profile', 'reset'],
 } as const
-export const queues = Object.keys(subjects) as (keyof typeof subjects)[]
+const queues = Object.keys(subjects) as (keyof typeof subjects)[]
 
 /** Made-up tickets: words of their queue among words of none. Row `n` is always the same. */
 export function ticket(n: number): { message: string; plan: string; queue: string; urgent: boolean } {

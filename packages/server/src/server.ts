@@ -101,7 +101,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     opened.push(async () => {
       ready = false
       streams?.close()
+      // A connection that becomes idle after its answer would otherwise be kept for a minute.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 50)
       await app.close()
+      clearInterval(idle)
     })
     await loop.start()
     ready = true

@@ -1,5 +1,5 @@
 export { inputsKey } from './equal.js'
-export { checkColumns, Datasets, fieldsOf, type TestKeys } from './logic.js'
+export { checkColumns, Datasets, fieldsOf } from './logic.js'
 export { readReceived } from './receive.js'
 export { collectRoutes, fileOf, takeFiles } from './routes.js'
 export {
@@ -12,9 +12,7 @@ export {
   writeRows,
 } from './rows.js'
 export {
-  type Dataset,
   datasetRow as datasetRowSchema,
-  rejected as rejectedSchema,
   type Upload,
   upload as uploadSchema,
 } from './schema.js'

@@ -13,7 +13,7 @@ import {
 import type { Provenance } from './schema.js'
 
 /** What is known of a row beside its values. */
-export interface Origin {
+interface Origin {
   source: string
   /** ISO 8601. */
   time: string

@@ -25,7 +25,7 @@ export const newRows = z.strictObject({ rows: z.array(row).min(1).max(10_000), m
 export type NewRows = z.output<typeof newRows>
 export type Provenance = Omit<Upload, 'name' | 'mode'>
 
-export const rejected = z.object({
+const rejected = z.object({
   count: z.number(),
   first: z.array(z.object({ line: z.number(), column: z.string().optional(), reason: z.string(), text: z.string() })),
 })
@@ -60,6 +60,5 @@ export const datasetRow = z
     consent: z.string().nullable(),
   })
   .meta({ id: 'DatasetRow', description: 'E-mail addresses and phone numbers are masked.' })
-export type DatasetRow = z.output<typeof datasetRow>
 
 export const byDataset = z.object({ p: id, d: id })

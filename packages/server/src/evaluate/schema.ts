@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { interval, metricValues, timeText } from '../schema.js'
 
-export const coverage = z.object({
+const coverage = z.object({
   precision: z.number(),
   share: z
     .number()

@@ -62,7 +62,7 @@ function coverageOf(outcomes: Outcomes): Coverage | null {
  * Pairs labels and answers over the classes of the model and of the labels: a label the model has never seen counts
  * as a wrong answer, it is not left out.
  */
-export function outcomesOf(output: OutputScores & { positive: string | null }, more: readonly string[] = []): Outcomes {
+function outcomesOf(output: OutputScores & { positive: string | null }, more: readonly string[] = []): Outcomes {
   if (!output.probabilities || !output.classes)
     return numberOutcomes(output.labels.map(Number), output.values.map(Number))
   const known = output.classes

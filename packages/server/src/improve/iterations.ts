@@ -65,12 +65,16 @@ export class Iterations {
       )
     await journal.flush()
     const { waiting } = await countFeedback(store.db, project.id)
-    if (waiting < request.minimumLabels)
+    if (waiting < request.minimumLabels) {
+      // The iteration under way may have taken them.
+      const [latest] = await listIterations(store.db, project.id, 1, numberAfter(undefined))
+      if (latest?.state === 'waiting' || latest?.state === 'running') throw underWay(project)
       throw refuse(
         'no-new-labels',
         `${waiting} labels are new since the last iteration, at least ${request.minimumLabels} are wanted; give feedback of kind "label" first.`,
         { waiting },
       )
+    }
     const champion =
       (await endpoints.list(project.id)).find((endpoint) => endpoint.name === request.endpoint)?.champion ?? null
     const record = {

@@ -6,9 +6,9 @@ import { cell, clientId, id, label, name, paging, time, timeText } from '../sche
 import { outputsSchema, predictionSchema } from '../serve/index.js'
 import { jobState, runSchema } from '../train/index.js'
 
-export const kind = z.enum(['label', 'rating', 'click', 'conversion', 'edit', 'comment'])
+const kind = z.enum(['label', 'rating', 'click', 'conversion', 'edit', 'comment'])
 
-export const newFeedback = z.strictObject({
+const newFeedback = z.strictObject({
   id: clientId.meta({ description: 'Made by the client: sending it again is harmless.' }),
   predictionId: clientId,
   output: name.optional(),
@@ -22,7 +22,7 @@ export const feedbackBody = z.union([newFeedback, z.array(newFeedback).min(1)])
 
 const taken = z.object({ id: z.string(), duplicate: z.boolean() })
 const refused = z.object({ id: z.string(), error: z.object({ code: z.string(), message: z.string() }) })
-export const feedbackAnswers = z.object({
+const feedbackAnswers = z.object({
   results: z.array(z.union([taken, refused])),
   accepted: z.number(),
   duplicates: z.number(),
@@ -48,7 +48,7 @@ export const feedbackQuery = paging.extend({ kind: kind.optional(), channel: z.s
 export type FeedbackQuery = z.output<typeof feedbackQuery>
 export const predictionWithFeedback = predictionSchema.extend({ feedback: z.array(feedback) })
 
-export const strategy = z.enum(['diverse', 'uncertain', 'random'])
+const strategy = z.enum(['diverse', 'uncertain', 'random'])
 export type Strategy = z.output<typeof strategy>
 export const questionsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(10),

@@ -3,7 +3,7 @@ import { name, note, timeText } from '../schema.js'
 
 const amount = z.number().min(0).max(1e12)
 
-export const need = z
+const need = z
   .object({
     forWhom: note.meta({ description: 'Whom it serves.' }),
     kpi: note.meta({ description: 'The figure that should move.' }),
@@ -25,10 +25,8 @@ export const need = z
 export type Need = z.output<typeof need>
 
 /** A spec as JSON; `parseSpec` of fields checks what is in it. */
-export const spec = z
-  .record(z.string(), z.unknown())
-  .meta({ description: 'The declarative model: inputs, outputs, train.' })
-export const classes = z.record(z.string(), z.array(z.string().min(1).max(500)).max(10_000))
+const spec = z.record(z.string(), z.unknown()).meta({ description: 'The declarative model: inputs, outputs, train.' })
+const classes = z.record(z.string(), z.array(z.string().min(1).max(500)).max(10_000))
 
 const slug = z
   .string()

@@ -1,5 +1,5 @@
 export { TestSets } from './logic.js'
-export { maskJson, maskRow } from './mask.js'
+export { maskRow } from './mask.js'
 export { Profiles } from './profiles.js'
 export { prepareRoutes } from './routes.js'
 export { prepareMigrations } from './store.js'

@@ -4,7 +4,6 @@ export {
   byPrediction,
   type Outputs,
   outputs as outputsSchema,
-  type Prediction,
   prediction as predictionSchema,
 } from './schema.js'
 export { type PredictionRecord, predictionKind, serveMigrations } from './store.js'

@@ -22,7 +22,7 @@ export const newRun = z.strictObject({
 export type NewRun = z.output<typeof newRun>
 
 export const jobState = z.enum(['waiting', 'running', 'done', 'failed', 'cancelled'])
-export const progress = z.object({
+const progress = z.object({
   share: z.number().nullable(),
   stage: z.string().nullable(),
   secondsLeft: z.number().nullable(),

@@ -7,9 +7,6 @@ import type { Store } from '../store/index.js'
 import type { ModelVersion } from './schema.js'
 import { type Form, findVersion, listVersions, type VersionRecord } from './store.js'
 
-/** Which versions answer on which endpoints of a project. */
-export type LiveVersions = (project: string) => Promise<Map<string, string[]>>
-
 /** Model versions with their lineage. */
 export class Versions {
   readonly #store: Store
