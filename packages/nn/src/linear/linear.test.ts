@@ -176,6 +176,45 @@ describe('trainRidge', () => {
   })
 })
 
+// Reference: scikit-learn 1.9 on x[i][j] = sin(3i + 7j) where (i + j) % 3 != 0 else 0 (as float32), y = i % 3 but y[0] = y[5] = 1:
+// LinearSVC(C=0.5, class_weight={1: 2}), LogisticRegression(C=2, solver='liblinear') of y == 1, Ridge(alpha=2) of 10 + 3 cos i.
+describe('against scikit-learn', () => {
+  const cells = (i: number) => [0, 1, 2, 3].filter((j) => (i + j) % 3 !== 0)
+  const rows = Array.from({ length: 12 }, (_, i) => cells(i).map((j): [number, number] => [j, Math.sin(3 * i + 7 * j)]))
+  const x = csrFromRows(rows, 4)
+  const y = Int32Array.from({ length: 12 }, (_, i) => (i === 0 || i === 5 ? 1 : i % 3))
+  const column = (model: LinearModel, o: number) => [0, 1, 2, 3].map((j) => model.weights[j * model.outputs + o]!)
+
+  function expectClose(found: number[], expected: number[]) {
+    for (const [i, value] of found.entries()) expect(value).toBeCloseTo(expected[i]!, 4)
+  }
+
+  it('squared hinge', async () => {
+    const model = await trainSquaredHinge(x, y, { classes: 3, C: 0.5, classWeights: [1, 2, 1], tolerance: 1e-8 })
+    expectClose(column(model, 0), [-0.013907, 0.211684, -0.437666, 0.090483])
+    expectClose(column(model, 1), [-0.570372, 0.118558, 0.001276, -0.653011])
+    expectClose(column(model, 2), [0.471906, -0.2274, 0.38384, 0.542838])
+    expectClose([...model.bias], [-0.421722, 0.281324, -0.498588])
+  })
+
+  it('logistic regression', async () => {
+    const model = await trainSoftmax(
+      x,
+      y.map((label) => Number(label === 1)),
+      { classes: 2, C: 2, tolerance: 1e-8 },
+    )
+    expectClose(column(model, 0), [-0.501325, -0.036154, -0.006289, -0.875391])
+    expectClose([...model.bias], [0.004427])
+  })
+
+  it('ridge regression', async () => {
+    const targets = Float64Array.from({ length: 12 }, (_, i) => 10 + 3 * Math.cos(i))
+    const model = await trainRidge(x, targets, { C: 0.5, tolerance: 1e-9 })
+    expectClose(column(model, 0), [0.386428, 0.161352, 1.559552, -1.314366])
+    expectClose([...model.bias], [9.754067])
+  })
+})
+
 /** Solves an augmented system by elimination with pivoting. */
 function gauss(system: number[][]): number[] {
   const size = system.length
