@@ -40,6 +40,20 @@ export function characterHashes(text: string, settings: NgramSettings): number[]
   return hashes
 }
 
+/** 32-bit hash of a text. */
+export function hashOf(text: string): number {
+  let hash = seeds.characters
+  for (let i = 0; i < text.length; i++) hash = step(hash, text.charCodeAt(i))
+  return finish(hash)
+}
+
+/** 32-bit hashes of the character n-grams of a run. */
+export function gramHashes(run: string, lengths: readonly [number, number]): number[] {
+  const hashes: number[] = []
+  pushRuns(run, lengths, hashes)
+  return hashes
+}
+
 function pushRuns(run: string, [shortest, longest]: readonly [number, number], hashes: number[]): void {
   for (let start = 0; start < run.length; start++) {
     let hash = seeds.characters

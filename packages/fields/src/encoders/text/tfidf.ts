@@ -1,7 +1,7 @@
 import { embeddingBag } from '@volant/graph'
 import type { CsrMatrix } from '@volant/nn'
 import { bagColumn, RowsBuilder } from '../columns.js'
-import type { Encoder } from '../encoder.js'
+import type { Encoder, Stream } from '../encoder.js'
 import { characterHashes, defaultNgrams, type NgramSettings, wordHashes } from './ngrams.js'
 import { RowCounts, type Vocabulary, VocabularyIndex } from './vocabulary.js'
 
@@ -13,50 +13,60 @@ export interface TfidfState {
   readonly characters: Vocabulary
 }
 
-/** N-grams seen in a single row help too (they separate the training rows), so only a size bounds the vocabulary. */
-const largestVocabulary = { words: 150_000, characters: 250_000 }
-
 /**
  * TF-IDF of word and character n-grams as scikit-learn's TfidfVectorizer computes it (sublinear tf 1 + ln tf, smooth idf
  * ln((1 + rows) / (1 + df)) + 1, length 1), words and characters as two blocks side by side. N-grams are kept by their
  * 32-bit hash, so that a model holds no words of the texts it was trained on.
  */
 export const tfidf: Encoder<string, TfidfState> = {
+  ...weightedNgrams({ words: 150_000, characters: 250_000 }),
   name: 'tfidf',
-
-  fit(values) {
-    const counts = { words: new RowCounts(), characters: new RowCounts() }
-    let rows = 0
-    for (const text of values) {
-      if (text === null) continue
-      rows++
-      counts.words.addRow(wordHashes(text, defaultNgrams.words))
-      counts.characters.addRow(characterHashes(text, defaultNgrams))
-    }
-    return {
-      ngrams: defaultNgrams,
-      rows,
-      words: counts.words.vocabulary(largestVocabulary.words),
-      characters: counts.characters.vocabulary(largestVocabulary.characters),
-    }
-  },
-
-  streams: () => [
-    { suffix: '.ids', dtype: 'int64', dims: ['n'], meaning: 'column of an n-gram, 0 where padded' },
-    { suffix: '.weights', dtype: 'float32', dims: ['n'], meaning: 'TF-IDF of the n-gram, 0 where padded' },
-  ],
-
-  encode: (values, state) => bagColumn(rows(values, state)),
-
   wide: {
-    width,
+    width: vocabularySize,
     rows,
     scores: (streams, weight) => embeddingBag(weight, streams['.ids']!, streams['.weights']!),
   },
 }
 
+/**
+ * N-grams by the columns of a vocabulary with their TF-IDF. Those seen in a single row help too (they separate the
+ * training rows), so only a size bounds the vocabulary.
+ */
+export function weightedNgrams(largest: {
+  words: number
+  characters: number
+}): Pick<Encoder<string, TfidfState>, 'fit' | 'streams' | 'encode'> {
+  return {
+    fit: (values) => fit(values, largest),
+    streams: () => streams,
+    encode: (values, state) => bagColumn(rows(values, state)),
+  }
+}
+
+const streams: readonly Stream[] = [
+  { suffix: '.ids', dtype: 'int64', dims: ['n'], meaning: 'column of an n-gram, 0 where padded' },
+  { suffix: '.weights', dtype: 'float32', dims: ['n'], meaning: 'TF-IDF of the n-gram, 0 where padded' },
+]
+
+function fit(values: readonly (string | null)[], largest: { words: number; characters: number }): TfidfState {
+  const counts = { words: new RowCounts(), characters: new RowCounts() }
+  let rows = 0
+  for (const text of values) {
+    if (text === null) continue
+    rows++
+    counts.words.addRow(wordHashes(text, defaultNgrams.words))
+    counts.characters.addRow(characterHashes(text, defaultNgrams))
+  }
+  return {
+    ngrams: defaultNgrams,
+    rows,
+    words: counts.words.vocabulary(largest.words),
+    characters: counts.characters.vocabulary(largest.characters),
+  }
+}
+
 /** At least one column, so that the table in the graph is never empty. */
-function width(state: TfidfState): number {
+export function vocabularySize(state: TfidfState): number {
   return Math.max(1, state.words.hashes.length + state.characters.hashes.length)
 }
 
@@ -99,7 +109,7 @@ function rows(values: readonly (string | null)[], state: TfidfState): CsrMatrix 
     if (text !== null) for (const { block, counts } of counters) addBlock(text, block, counts, builder)
     builder.endRow()
   }
-  return builder.matrix(width(state))
+  return builder.matrix(vocabularySize(state))
 }
 
 /** Appends the weighted n-grams of one text, scaled to length 1; `counts` is scratch space, all 0 before and after. */
