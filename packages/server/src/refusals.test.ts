@@ -1,3 +1,4 @@
+import { randomStream } from '@volant/data'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { csv, type Json, TestServer, ticketSpec, tickets } from './server.testing.js'
 
@@ -154,6 +155,89 @@ describe('refusals', () => {
     expect(status).toBe(201)
     expect(body).toMatchObject({ rows: 1, rejected: { count: 2 } })
     expect(body.rejected.first.map((one: Json) => one.column ?? one.reason)).toContain('sent')
+  })
+})
+
+describe('random documents', () => {
+  const seed = Number(process.env['VOLANT_SEED'] ?? Date.now() % 1e6)
+  let server: TestServer
+
+  beforeAll(async () => {
+    server = await TestServer.start()
+    await server.api('POST', '/projects', { id: 'x', name: 'Fuzzed', spec: ticketSpec })
+    await server.api('POST', '/projects/x/rows', { rows: tickets(0, 30) })
+  })
+  afterAll(() => server.stop())
+
+  it(`never make a route fail (VOLANT_SEED=${seed})`, async () => {
+    const random = randomStream(seed)
+    const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!
+    const words = [
+      'id',
+      'name',
+      'rows',
+      'value',
+      'kind',
+      'label',
+      'spec',
+      'need',
+      'champion',
+      'share',
+      'version',
+      'predictionId',
+      'output',
+      'x',
+      'latest',
+      '__proto__',
+      'constructor',
+      '\u0000',
+      '\ud800',
+      '',
+      '😀',
+      "';--",
+      '%s',
+      '../..',
+    ]
+    const document = (depth: number): unknown => {
+      const kind = Math.floor(random() * (depth > 3 ? 6 : 8))
+      if (kind === 6) return Array.from({ length: Math.floor(random() * 4) }, () => document(depth + 1))
+      if (kind === 7)
+        return Object.fromEntries(
+          Array.from({ length: Math.floor(random() * 5) }, () => [pick(words), document(depth + 1)]),
+        )
+      return [null, true, random() * 1e20 - 5e19, -0, pick(words), 'long '.repeat(500)][kind]
+    }
+    const { body: api } = await server.ask('GET', '/api/openapi.json')
+    const failures: string[] = []
+    for (const [address, methods] of Object.entries(api.paths as Record<string, Record<string, Json>>))
+      for (const [method, route] of Object.entries(methods)) {
+        if (address.endsWith('/events') || (method === 'delete' && address.endsWith('/{p}'))) continue
+        const fields = Object.keys(route.requestBody?.content?.['application/json']?.schema?.properties ?? {})
+        for (let time = 0; time < 25; time++) {
+          const place = address.replaceAll(/\{(\w+)\}/g, (_, name) =>
+            name === 'p'
+              ? 'x'
+              : encodeURIComponent(pick(words.slice(0, 15).concat('latest', 'default', 'champion')) || 'y'),
+          )
+          const query =
+            random() < 0.6
+              ? ''
+              : `?limit=${pick(['', '5', '-1', 'x', '1e9'])}&after=${pick(['', '7', 'zz', '%00'])}&name=${pick(['a.csv', '.gz', '%F0%9F', '..%2Fx.jsonl'])}`
+          const named = Object.fromEntries(fields.filter(() => random() < 0.7).map((field) => [field, document(1)]))
+          const body =
+            method === 'get'
+              ? undefined
+              : JSON.stringify(random() < 0.7 ? named : document(0)).slice(0, random() < 0.9 ? 1e6 : 20)
+          const { status, body: answer } = await server.ask(
+            method.toUpperCase(),
+            `${place}${query}`,
+            body,
+            body === undefined ? {} : { 'content-type': 'application/json' },
+          )
+          if (status >= 500) failures.push(`${method} ${place}${query} ${body}: ${status} ${JSON.stringify(answer)}`)
+        }
+      }
+    expect(failures).toEqual([])
   })
 })
 
