@@ -252,7 +252,7 @@ describe('train refuses', () => {
     expect(readdirSync(occupied)).toEqual(['letter.txt'])
   })
 
-  it.each(['read', 'baselines', 'refit', 'write'] as const)(
+  it.each(['read', 'baselines', 'search', 'refit', 'write'] as const)(
     'to go on when cancelled in "%s", and leaves nothing',
     async (phase) => {
       const controller = new AbortController()
@@ -261,7 +261,12 @@ describe('train refuses', () => {
         if (event.kind === 'phase' && event.phase === phase) controller.abort()
       }
       const out = join(place, 'model')
-      const running = run(tickets(90), queueSpec, { out, onEvent, signal: controller.signal })
+      const spec: SpecInput = {
+        inputs: { plan: 'category', age: 'number' },
+        outputs: { queue: 'category' },
+        train: { candidates: ['linear', 'table'] },
+      }
+      const running = run(tickets(90), spec, { out, onEvent, signal: controller.signal })
       await expect(running).rejects.toMatchObject({ code: 'cancelled' })
       expect(readdirSync(place)).toEqual([])
     },
