@@ -1,6 +1,6 @@
 import type { TrainedCandidate } from '../candidates/candidate.js'
 import type { Calibration } from '../decoders/decoder.js'
-import { type MetricValues, measureAll } from '../metrics/index.js'
+import { type Blend, type MetricValues, measureAll } from '../metrics/index.js'
 import type { Dataset } from './dataset.js'
 import { type FittedOutput, targetsOf } from './outputs.js'
 
@@ -56,19 +56,31 @@ export function choose(outputs: readonly FittedOutput[], candidates: readonly Ju
       shares[place]!.calibration[name] = calibration
       return decoder.answers(raw[name] as Float32Array, calibration, state)
     })
-    const { weights, blended, best } = decoder.blend(answers, targets, state)
-    answers.forEach((answer, place) => {
-      const share = shares[place]!
+    const alone = answers.map((answer) => {
       const outcomes = decoder.outcomes(targets, answer, state)
-      share.metrics[name] = outcomes.rows > 0 ? measureAll(outcomes) : {}
-      share.weights[name] = weights[place]!
+      return outcomes.rows > 0 ? measureAll(outcomes) : {}
     })
+    const { weights, blended, best } = surely(decoder.blend(answers, targets, state), alone)
+    for (const [place, share] of shares.entries()) {
+      share.metrics[name] = alone[place]!
+      share.weights[name] = weights[place]!
+    }
     if (blended) blend[name] = decoder.calibrate(decoder.rawOf(mixed(answers, weights), state), targets, state)
     for (const [place, share] of shares.entries()) {
       share.reasons.push(reason(name, primary, shares, place, best, blended))
     }
   }
   return { shares: shares.map(({ reasons, ...share }) => ({ ...share, reason: reasons.join(' ') })), blend }
+}
+
+/**
+ * The first candidate is the most trusted: another one takes its place alone only if it is no worse by log loss, so that a
+ * few lucky rows do not decide.
+ */
+function surely(choice: Blend, alone: readonly MetricValues[]): Blend {
+  const worse = (alone[choice.best]!.logLoss ?? 0) > (alone[0]!.logLoss ?? 0)
+  if (choice.blended || choice.best === 0 || !worse) return choice
+  return { weights: alone.map((_, place) => (place === 0 ? 1 : 0)), blended: false, best: 0 }
 }
 
 type Draft = Pick<Share, 'candidate' | 'weights' | 'metrics'>
@@ -82,14 +94,22 @@ function reason(
   blended: boolean,
 ): string {
   const share = shares[place]!
-  const value = share.metrics[output]?.[primary]
-  const figure = value === undefined ? 'no figure' : `${primary} ${value.toPrecision(4)}`
+  const figures = (of: Draft) => figuresOf(of.metrics[output] ?? {}, primary)
   const weight = share.weights[output]!
-  if (shares.length === 1) return `${output}: the only candidate (${figure}).`
-  if (blended && weight > 0)
-    return `${output}: ${Math.round(100 * weight)} % of the blend, which beats each alone (${figure} alone).`
-  if (weight > 0) return `${output}: best on validation (${figure}); no blend was better.`
-  return `${output}: left out (${figure} against ${shares[best]!.candidate}'s ${shares[best]!.metrics[output]?.[primary]?.toPrecision(4) ?? 'none'}).`
+  if (shares.length === 1) return `${output}: the only candidate (${figures(share)}).`
+  if (blended && weight > 0) {
+    return `${output}: ${Math.round(100 * weight)} % of the blend, which beats each alone (${figures(share)} alone).`
+  }
+  if (weight > 0) return `${output}: chosen by validation (${figures(share)}); no blend was better.`
+  return `${output}: left out (${figures(share)}; ${shares[best]!.candidate}: ${figures(shares[best]!)}).`
+}
+
+function figuresOf(metrics: MetricValues, primary: keyof MetricValues): string {
+  const shown = [primary, 'logLoss'] as const
+  const figures = shown.flatMap((name) =>
+    metrics[name] === undefined ? [] : [`${name} ${metrics[name].toPrecision(4)}`],
+  )
+  return figures.join(', ') || 'no figure'
 }
 
 /** The answers of a blend from the raw scores of its parts. */
