@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { csv, type Json, TestServer, ticket, ticketSpec, tickets } from './server.testing.js'
+import { onEachDatabase } from './store/databases.testing.js'
 
 /** The whole loop over HTTP, in its order; each part goes on where the one before ended. */
-describe('the loop', () => {
+onEachDatabase((database) => {
   let server: TestServer
   let cold: Json
   const p = '/projects/desk'
@@ -11,7 +12,7 @@ describe('the loop', () => {
   const numberOf = ({ inputs }: Json): number => Number(/^t(\d+)/.exec(inputs.message)![1])
 
   beforeAll(async () => {
-    server = await TestServer.start()
+    server = await TestServer.start(await database.fresh())
     await server.api('POST', '/projects', {
       id: 'desk',
       name: 'Help desk',
