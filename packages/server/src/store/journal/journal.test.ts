@@ -206,6 +206,26 @@ onEachDatabase((database) => {
     await again.close()
   })
 
+  it('holds senders back to the pace of a slow database, and refuses none', async () => {
+    let taken = 0
+    const kind: JournalKind = {
+      durable: false,
+      insert: async (_trx, records) => {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        taken += records.length
+      },
+    }
+    const journal = await Journal.open({ store, kinds: { slow: kind }, waitingBytes: 3000 })
+    let most = 0
+    for (let i = 0; i < 40; i++) {
+      await journal.append([{ kind: 'slow', record: { id: `slow-${i}`, text: 'x'.repeat(500) } }])
+      most = Math.max(most, journal.stats().waitingBytes)
+    }
+    expect(most).toBeLessThan(4000)
+    await journal.close()
+    expect(taken).toBe(40)
+  })
+
   it('sets aside records that no part of this version takes', async () => {
     const journal = await open()
     await journal.close()

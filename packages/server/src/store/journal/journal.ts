@@ -16,7 +16,7 @@ export interface JournalOptions {
   segmentBytes?: number
   /** Largest total of files that are kept, for a restore, until a backup has them; default 1 GB. */
   keepBytes?: number
-  /** How much may wait for the database before new records are refused; default 256 MB. */
+  /** How much may wait for the database before new records wait for room or are refused; default 256 MB. */
   waitingBytes?: number
 }
 
@@ -40,6 +40,8 @@ const batchBytes = 8 << 20
 /** Few records wait this long for company. */
 const gatherMs = 25
 const syncEveryMs = 200
+/** How long a record waits for room while the database is slow. */
+const roomMs = 5000
 
 /**
  * What must not be lost is first appended to a file here, then inserted into the database in batches by one consumer.
@@ -94,11 +96,11 @@ export class Journal {
 
   /**
    * Appends records, all or none, and resolves when they are safe (see `JournalKind.durable`). A record whose id waits
-   * already is not written again. Throws `disk-full`, `journal-behind` (the database takes nothing; try later),
-   * `journal-broken`, `journal-closed`.
+   * already is not written again. While the database is slow, senders are held back to its pace. Throws `disk-full`,
+   * `journal-behind` (the database takes nothing; try later), `journal-broken`, `journal-closed`.
    */
   async append(entries: readonly JournalEntry[]): Promise<Appended[]> {
-    this.#refuseWhenBehind()
+    await this.#room()
     const fresh: JournalEntry[] = []
     const waitFor = new Set<Promise<void>>()
     const waiting: Waiting = {
@@ -295,9 +297,15 @@ export class Journal {
     this.#wake = () => {}
   }
 
-  #refuseWhenBehind(): void {
-    if (this.#closed) throw new VolantError('journal-closed', 'The server is stopping.', { retryAfter: 5 })
-    if (this.#queuedBytes >= this.options.waitingBytes) throw this.#behind()
+  /** Resolves when there is room for more. Refuses at once when the database fails, after a while when it is slow. */
+  async #room(): Promise<void> {
+    const since = Date.now()
+    for (;;) {
+      if (this.#closed) throw new VolantError('journal-closed', 'The server is stopping.', { retryAfter: 5 })
+      if (this.#queuedBytes < this.options.waitingBytes) return
+      if (this.#lastError !== undefined || Date.now() - since > roomMs) throw this.#behind()
+      await new Promise((resolve) => setTimeout(resolve, gatherMs))
+    }
   }
 
   #behind(): VolantError {
