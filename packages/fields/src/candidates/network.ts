@@ -1,4 +1,4 @@
-import { add, encodeOnnx, GraphBuilder, lower, mul, type Value } from '@volant/graph'
+import { add, concat, encodeOnnx, GraphBuilder, lower, mul, type Value } from '@volant/graph'
 import { adamW, Context, cosine, openSession, type TrainResult, train as trainNetwork, warmUp } from '@volant/nn'
 import type { FeatureLayer } from '../encoders/encoder.js'
 import { inputType } from '../registry.js'
@@ -84,7 +84,7 @@ function build(
   return new Network(layers, widths, recipe.combiner)
 }
 
-/** Mean of the outputs' losses by their weights. */
+/** Sum of the outputs' losses by their weights, each the mean of the members' own losses. */
 function lossOf(
   layers: Network,
   context: Context,
@@ -93,10 +93,11 @@ function lossOf(
   inputs: Readonly<Record<string, FittedEncoder>>,
   smoothing: number,
 ): Value {
-  const raw = layers.apply(context, streamsAmong(values, inputs))
-  const losses = outputs.map(({ name, type, settings }) =>
-    mul(type.decoder.loss(raw[name]!, values[targetName(name)]!, smoothing), settings.weight),
-  )
+  const raw = layers.apply(context, streamsAmong(values, inputs), true)
+  const losses = outputs.map(({ name, type, settings }) => {
+    const targets = concat(new Array<Value>(layers.members).fill(values[targetName(name)]!), 0)
+    return mul(type.decoder.loss(raw[name]!, targets, smoothing), settings.weight)
+  })
   return losses.reduce((sum, loss) => add(sum, loss))
 }
 

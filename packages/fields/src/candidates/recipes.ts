@@ -13,7 +13,7 @@ export function linearSettings(spec: Spec): { C: number; loss: 'hinge' | 'softma
 
 /** How a network is made and trained. */
 export interface NetworkRecipe {
-  /** Sizes of the text encoder's layers. */
+  /** Sizes of the encoders' layers. */
   readonly layer: LayerSettings
   readonly combiner: CombinerSettings
   /** With fewer training rows `auto` does not try it. */
@@ -34,7 +34,7 @@ export interface NetworkRecipe {
 export const networkRecipes = {
   bag: {
     layer: { width: 128, ngramDropout: 0.1 },
-    combiner: { hidden: [], dropout: 0.3 },
+    combiner: { hidden: [], dropout: 0.3, members: 1 },
     leastRows: 1000,
     epochs: 10,
     batchSize: 64,
@@ -46,7 +46,7 @@ export const networkRecipes = {
   },
   cnn: {
     layer: { embedding: 128, filters: 128, kernels: [1, 2, 3, 4], tokenDropout: 0.1, dropout: 0.2 },
-    combiner: { hidden: [], dropout: 0.3 },
+    combiner: { hidden: [], dropout: 0.3, members: 1 },
     leastRows: 1000,
     epochs: 10,
     batchSize: 64,
@@ -58,7 +58,7 @@ export const networkRecipes = {
   },
   transformer: {
     layer: { width: 128, heads: 4, layers: 2, tokenDropout: 0.1, dropout: 0.2, layerDropout: 0.15 },
-    combiner: { hidden: [], dropout: 0.3 },
+    combiner: { hidden: [], dropout: 0.3, members: 1 },
     leastRows: 1000,
     epochs: 15,
     batchSize: 64,
@@ -70,14 +70,14 @@ export const networkRecipes = {
   },
   /** Inputs without text. */
   table: {
-    layer: {},
-    combiner: { hidden: [256, 256], dropout: 0.1 },
-    leastRows: 1000,
-    epochs: 40,
+    layer: { field: 16 },
+    combiner: { hidden: [192, 192], dropout: 0.15, members: 8 },
+    leastRows: 300,
+    epochs: 30,
     batchSize: 256,
     learningRate: 0.002,
     weightDecay: 0.01,
-    warmUp: 0.05,
+    warmUp: 0.03,
     smoothing: 0,
     clip: 1,
   },

@@ -6,14 +6,15 @@ import {
   isNaN as isMissing,
   matMul,
   mul,
+  relu,
   sub,
   unsqueeze,
   type Value,
   where,
 } from '@volant/graph'
-import type { Context, CsrMatrix } from '@volant/nn'
+import { type Context, type CsrMatrix, Linear } from '@volant/nn'
 import { floatColumn } from './columns.js'
-import { type Encoder, FeatureLayer, type Streams } from './encoder.js'
+import { type Encoder, FeatureLayer, type LayerSettings, type Streams } from './encoder.js'
 
 export interface NumberState {
   /** Ascending bin edges, quantiles of the training values; at least two. */
@@ -53,7 +54,7 @@ export const piecewise: Encoder<number, NumberState> = {
     scores: (streams, weight, state) => matMul(encoded(streams, state), weight),
   },
 
-  features: { layer: (state) => new PiecewiseLayer(state) },
+  features: { layer: (state, settings) => new PiecewiseLayer(state, settings) },
 }
 
 function quantileEdges(sorted: Float64Array, bins: number): number[] {
@@ -113,20 +114,22 @@ function encoded(streams: Streams, { edges, mean, deviation }: NumberState): Val
   return concat([mul(bins, known), mul(scaled, known), flag], 1)
 }
 
-/** No parameters: the encoded number itself. */
+/** The encoded number through a linear layer of its own and ReLU. */
 class PiecewiseLayer extends FeatureLayer {
   readonly width: number
   readonly work: number
+  readonly linear: Linear
   readonly #state: NumberState
 
-  constructor(state: NumberState) {
+  constructor(state: NumberState, { field = 16 }: LayerSettings) {
     super()
     this.#state = state
-    this.width = width(state)
-    this.work = this.width
+    this.width = Number(field)
+    this.linear = new Linear(width(state), this.width)
+    this.work = width(state) * this.width
   }
 
-  protected forward(_context: Context, streams: Streams): Value {
-    return encoded(streams, this.#state)
+  protected forward(context: Context, streams: Streams): Value {
+    return relu(this.linear.apply(context, encoded(streams, this.#state)))
   }
 }
