@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { VolantError } from '@volant/data'
 import { type FieldTypeName, inputType } from '../registry.js'
 import type { PlacedEncoder } from './assemble.js'
 import { formatName, formatVersion, type ModelFile, type StoredEncoder } from './format.js'
-import { sha256 } from './write.js'
+import { restoreInterrupted, sha256 } from './write.js'
 
 export interface ReadModel {
   readonly folder: string
@@ -17,6 +18,7 @@ export interface ReadModel {
 /** Reads a model folder. Throws `model-not-found`, `bad-model` (damaged) or `model-version` (of another version). */
 export async function readFolder(folder: string): Promise<ReadModel> {
   const path = resolve(folder)
+  if (!existsSync(path)) await restoreInterrupted(path)
   const file = await readModelFile(path)
   const onnx = await readChecked(path, file, 'model.onnx')
   const encoders = await Promise.all(file.encoders.map((stored) => readEncoder(path, file, stored)))

@@ -48,6 +48,7 @@ export async function writeFolder(out: string, content: FolderContent, signal?: 
 /** Refuses, before any work is done, a target that is no model folder, a file, or cannot be made. */
 export async function checkTarget(out: string): Promise<void> {
   const target = resolve(out)
+  if (!(await stat(target).catch(() => null))) await restoreInterrupted(target)
   const found = await stat(target).catch(() => null)
   if (!found) {
     await mkdir(dirname(target), { recursive: true }).catch((error) => {
@@ -95,6 +96,17 @@ function filesOf({
   files.set('model.json', `${JSON.stringify(document, null, 2)}\n`)
   return files
 }
+
+/**
+ * Puts a model folder back that a killed program left aside while replacing it. Called where the folder is missed.
+ */
+export async function restoreInterrupted(target: string): Promise<void> {
+  const names = await readdir(dirname(target)).catch(() => [])
+  const aside = names.find((name) => name.startsWith(`.${basename(target)}.`) && name.endsWith(asideSuffix))
+  if (aside !== undefined) await rename(join(dirname(target), aside), target)
+}
+
+const asideSuffix = '.tmp.old'
 
 /** A folder cannot be renamed onto one with files in it: the old one steps aside first and is put back if need be. */
 async function replace(temporary: string, target: string): Promise<void> {

@@ -116,6 +116,16 @@ describe('TrainedModel', () => {
   })
 })
 
+describe('loadModel', () => {
+  it('finds a model again that a killed replacement left aside', async () => {
+    const place = mkdtempSync(join(folder, 'killed-'))
+    cpSync(out, join(place, '.model.0a1b2c.tmp.old'), { recursive: true })
+    const found = await loadModel(join(place, 'model'), { worker: false })
+    expect(found.id).toBe(model.id)
+    await found.close()
+  })
+})
+
 describe('loadModel refuses', () => {
   function damaged(change: (folder: string) => void): string {
     const copy = mkdtempSync(join(folder, 'copy-'))
