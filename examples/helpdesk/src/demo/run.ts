@@ -23,9 +23,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const steps = new Steps({ say, note, live, width, left: words.left })
   const started = Date.now()
   const tickets = introduce(words, say)
-  const server = await serverOf(options)
+  const server = await steps.run(words.startServer, () => serverOf(options))
   try {
-    const owner = new VolantClient({ url: server.url, fetch: (input, init) => fetch(input, { signal, ...init }) })
+    const owner = new VolantClient({ url: server.url, fetch: (input, init) => fetch(input, { ...init, signal }) })
     const project = await freshId(owner)
     if (project !== firstId) steps.say(words.again(project))
     const story = await tellStory(project, { owner, plan: planOf(tickets), words, steps, signal })
@@ -37,8 +37,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     if (!exit) await aborted(signal)
     return report
   } catch (error) {
-    if (signal.aborted) note(`\n${words.stopped}`)
-    throw error
+    if (!signal.aborted) throw error
+    note(`\n${words.stopped}`)
+    throw signal.reason
   } finally {
     await server.close()
   }
