@@ -44,7 +44,8 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
       if (event.type === 'step') task.onProgress({ fraction: event.step / event.totalSteps })
     },
   })
-  const found = { epochs: result.bestEpoch, plannedEpochs: planned }
+  // The rate falls to 0 at the end: a run that was not stopped is best ended there, whichever epoch was luckiest.
+  const found = { epochs: result.stoppedEarly ? result.bestEpoch : epochs, plannedEpochs: planned }
   return trainedNetwork(name, layers, inputs, task, result.parameters, found)
 }
 

@@ -19,7 +19,7 @@ export interface Plan {
 
 /** Networks for inputs with and without text, the most promising for their time first. */
 const networksToTry: Record<'text' | 'table', readonly NetworkName[]> = {
-  text: ['bag', 'cnn', 'transformer'],
+  text: ['cnn', 'bag', 'transformer'],
   table: ['table'],
 }
 /** Machines differ; a plan of this share of the limit stays within it on slower ones. */

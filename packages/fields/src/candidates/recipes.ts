@@ -72,7 +72,7 @@ export const networkRecipes = {
   table: {
     layer: { field: 16 },
     combiner: { hidden: [192, 192], dropout: 0.15, members: 8 },
-    leastRows: 300,
+    leastRows: 1000,
     epochs: 30,
     batchSize: 256,
     learningRate: 0.002,
