@@ -8,7 +8,7 @@ import { randomStream } from '@volant/data'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { csv, type Json, ticket, ticketSpec, tickets } from './server.testing.js'
 
-const kills = Number(process.env['VOLANT_KILLS'] ?? 5)
+const kills = Number(process.env['VOLANT_KILLS'] ?? 3)
 const seed = Number(process.env['VOLANT_SEED'] ?? Date.now() % 1e6)
 const server = new URL('../dist/index.js', import.meta.url).href
 const program = `

@@ -186,6 +186,9 @@ onEachDatabase((database) => {
     })
     expect(summary.value.perMonth.minutes).toBeCloseTo(1000 * summary.value.share * 3, 6)
     expect(summary.channels[0]).toMatchObject({ name: 'console', predictions: 302 })
+    expect((await api('GET', '/channels')).items).toMatchObject([
+      { name: 'console', keys: 0, predictions: 302, labels: expect.any(Number) },
+    ])
     const { items } = await api('GET', '/usage')
     expect(items.reduce((sum: number, one: Json) => sum + one.predictions, 0)).toBe(302)
     expect(items.reduce((sum: number, one: Json) => sum + one.errors, 0)).toBe(1)

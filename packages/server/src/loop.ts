@@ -1,3 +1,4 @@
+import type { Access } from './access/index.js'
 import type { App } from './api.js'
 import type { Channels } from './channels/index.js'
 import { collectMigrations, collectRoutes, Datasets, fieldsOf } from './collect/index.js'
@@ -28,6 +29,7 @@ export interface Shared {
   journal: Journal
   channels: Channels
   jobs: Jobs
+  access: Access
   metrics: Metrics
   log: Log
 }
@@ -47,7 +49,7 @@ export const loopKinds = { prediction: predictionKind, feedback: feedbackKind }
 
 /** The stages, put together in the order of the loop. */
 export function makeLoop(shared: Shared) {
-  const { store, journal, channels, jobs, metrics, log } = shared
+  const { store, journal, channels, jobs, access, metrics, log } = shared
   const events = new Events()
   const projects = new Projects(store)
   const testSets = new TestSets(store, events)
@@ -115,7 +117,7 @@ export function makeLoop(shared: Shared) {
       versionRoutes(app, { projects, versions, endpoints })
       deployRoutes(app, projects, endpoints)
       serveRoutes(app, { projects, predictions, endpoints, versions })
-      improveRoutes(app, { ...stages, channels, journal })
+      improveRoutes(app, { ...stages, channels, access, store, journal })
     },
     /** Loads what is deployed and takes up work that waits. */
     async start(): Promise<void> {

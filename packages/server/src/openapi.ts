@@ -49,6 +49,11 @@ export async function describeApi(app: App): Promise<void> {
   await app.register(async (docs) => {
     openRoutes(docs)
     docs.get('/api/openapi.json', { schema: { hide: true } as object }, async () => app.swagger())
-    await docs.register(swaggerUi, { routePrefix: '/api/docs', uiConfig: { docExpansion: 'none' }, staticCSP: true })
+    await docs.register(swaggerUi, {
+      routePrefix: '/api/docs',
+      uiConfig: { docExpansion: 'none' },
+      staticCSP: true,
+      transformStaticCSP: (policy) => policy.replace('upgrade-insecure-requests;', ''),
+    })
   })
 }

@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type RunningServer, type ServerOptions, startServer } from './server.js'
+import { emptyPglite } from './store/databases.testing.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
 export type Json = any
@@ -16,7 +17,7 @@ export class TestServer {
   ) {}
 
   static async start(options: Partial<ServerOptions> = {}): Promise<TestServer> {
-    const folder = options.dataFolder ?? (await mkdtemp(path.join(tmpdir(), 'volant-server-')))
+    const folder = options.dataFolder ?? (await freshFolder())
     return new TestServer(
       folder,
       await startServer({ port: 0, logger: false, ...options, dataFolder: folder }),
@@ -69,6 +70,13 @@ export class TestServer {
       await wait(100)
     }
   }
+}
+
+/** A data folder with an empty database in it: making one takes seconds. */
+async function freshFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'volant-server-'))
+  await cp(await emptyPglite(), path.join(folder, 'database'), { recursive: true })
+  return folder
 }
 
 const subjects = {

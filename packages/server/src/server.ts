@@ -81,7 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     opened.push(() => jobs.stop())
     const metrics = new Metrics()
     metrics.gauge('volant_journal_waiting', 'Records that wait for the database.', () => journal.stats().waiting)
-    const loop = makeLoop({ store, journal, channels, jobs, metrics, log })
+    const loop = makeLoop({ store, journal, channels, jobs, access, metrics, log })
     opened.push(() => loop.close())
     let ready = false
     const app = makeApp({ access, metrics, log })

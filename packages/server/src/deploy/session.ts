@@ -15,6 +15,8 @@ interface Waiting {
   rows: Row[]
   answered: (answers: Prediction[]) => void
   failed: (error: Error) => void
+  /** Sent without company after the batch it was in failed: one caller's rows must not spoil another's. */
+  alone?: true
 }
 
 export interface SessionLimits {
@@ -73,14 +75,15 @@ export class Session {
         clearTimeout(late)
         const error = new Error('the process of the model ended')
         reject(error)
-        if (!this.#closing) this.#break(error)
+        this.#break(error)
       })
     })
     this.#ready.catch((error: Error) => this.#break(error))
   }
 
-  get broken(): boolean {
-    return this.#broken !== null
+  /** False when it is closing or has failed: take another one then. */
+  get usable(): boolean {
+    return this.#broken === null && !this.#closing
   }
 
   /** Resolves when the model is loaded; rejects with the reason when it cannot be. */
@@ -119,10 +122,11 @@ export class Session {
   #next(): void {
     const batch: Waiting[] = []
     let rows = 0
-    while (this.#waiting.length > 0 && (rows === 0 || rows + this.#waiting[0]!.rows.length <= this.#limits.batchRows)) {
+    while (this.#waiting.length > 0 && (rows === 0 || this.#fits(rows, this.#waiting[0]!))) {
       const taken = this.#waiting.shift()!
       batch.push(taken)
       rows += taken.rows.length
+      if (taken.alone) break
     }
     this.#waitingRows -= rows
     if (batch.length === 0) {
@@ -135,9 +139,19 @@ export class Session {
     this.#worker.postMessage({ kind: 'predict', batch: ++this.#batch, rows: all } satisfies ToWorker)
   }
 
+  #fits(rows: number, next: Waiting): boolean {
+    return !next.alone && rows + next.rows.length <= this.#limits.batchRows
+  }
+
   #finish(message: Extract<FromWorker, { batch: number }>): void {
     const batch = this.#running
     if (batch === null || message.batch !== this.#batch) return
+    if (message.kind === 'failed' && batch.length > 1) {
+      this.#waiting.unshift(...batch.map((one) => ({ ...one, alone: true as const })))
+      this.#waitingRows += batch.reduce((sum, one) => sum + one.rows.length, 0)
+      this.#next()
+      return
+    }
     let at = 0
     for (const one of batch) {
       if (message.kind === 'failed') one.failed(new Error(message.message))

@@ -6,6 +6,9 @@ import { Session } from './session.js'
 
 /** How long a version that nobody asks stays loaded, in ms. */
 const IDLE = 15 * 60_000
+/** Loaded versions that are fine; above it those unasked for `BRIEF` ms are closed. */
+const MANY = 6
+const BRIEF = 20_000
 
 /** The loaded model versions of this process, each in its own worker thread. */
 export class Sessions {
@@ -27,8 +30,10 @@ export class Sessions {
 
   /** Answers rows in their order. Throws `queue-full`, `warming-failed`. */
   async predict(project: string, version: string, rows: Row[]): Promise<Prediction[]> {
-    const session = await this.#session(project, version)
-    return session.predict(rows)
+    for (;;) {
+      const session = await this.#session(project, version)
+      if (session.usable) return session.predict(rows)
+    }
   }
 
   async close(): Promise<void> {
@@ -42,13 +47,16 @@ export class Sessions {
     const kept = this.#sessions.get(version)
     if (kept) {
       const session = await kept
-      if (!session.broken) return session
+      if (session.usable) return session
       if (this.#sessions.get(version) === kept) this.#sessions.delete(version)
       return this.#session(project, version)
     }
     const opening = this.#open(project, version)
     this.#sessions.set(version, opening)
-    opening.catch(() => this.#sessions.delete(version))
+    opening.then(
+      () => this.#closeIdle(),
+      () => this.#sessions.delete(version),
+    )
     return opening
   }
 
@@ -66,10 +74,16 @@ export class Sessions {
     return session
   }
 
+  /** Closes what nobody has asked for long, and above `MANY` also what nobody asks just now, the longest unasked first. */
   async #closeIdle(): Promise<void> {
-    for (const [version, opening] of this.#sessions) {
-      const session = await opening.catch(() => null)
-      if (!session || Date.now() - session.usedAt < IDLE) continue
+    const loaded = await Promise.all(
+      [...this.#sessions].map(async ([version, opening]) => ({ version, session: await opening.catch(() => null) })),
+    )
+    const known = loaded.filter((one): one is { version: string; session: Session } => one.session !== null)
+    known.sort((a, b) => a.session.usedAt - b.session.usedAt)
+    let many = known.length - MANY
+    for (const { version, session } of known) {
+      if (Date.now() - session.usedAt < (many-- > 0 ? BRIEF : IDLE)) continue
       this.#sessions.delete(version)
       await session.close()
     }

@@ -20,6 +20,8 @@ try {
       send({ kind: 'failed', batch: message.batch, message: error instanceof Error ? error.message : String(error) })
     }
   })
+  // The first prediction is slow; it is made before anybody waits for it.
+  await model.predict([{}]).catch(() => undefined)
   send({ kind: 'ready' })
 } catch (error) {
   send({ kind: 'broken', message: error instanceof Error ? error.message : String(error) })

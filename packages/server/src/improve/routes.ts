@@ -1,15 +1,18 @@
 import { z } from 'zod'
+import type { Access } from '../access/index.js'
 import type { App } from '../api.js'
 import type { Channels } from '../channels/index.js'
 import type { Projects } from '../needs/index.js'
 import { byProject, pageOf, paging } from '../schema.js'
 import { byPrediction, type Predictions } from '../serve/index.js'
-import type { Journal } from '../store/index.js'
+import type { Journal, Store } from '../store/index.js'
+import { channelUses } from './channel-uses.js'
 import { type FeedbackBook, refusalOf, type Taken } from './feedback.js'
 import type { Iterations } from './iterations.js'
 import type { Questioner } from './questions.js'
 import {
   byIteration,
+  channelUses as channelUsesSchema,
   feedback,
   feedbackAnswer,
   feedbackBody,
@@ -35,11 +38,14 @@ interface Parts {
   iterations: Iterations
   summaries: Summaries
   channels: Channels
+  access: Access
+  store: Store
   journal: Journal
 }
 
 export function improveRoutes(app: App, parts: Parts): void {
-  const { projects, predictions, feedbackBook, questioner, iterations, summaries, channels, journal } = parts
+  const { projects, predictions, feedbackBook, questioner, iterations, summaries, channels, access, store, journal } =
+    parts
   app.route({
     method: 'POST',
     url: '/projects/:p/feedback',
@@ -153,6 +159,22 @@ export function improveRoutes(app: App, parts: Parts): void {
     config: { scope: 'read' },
     schema: { tags, summary: 'The loop in figures', params: byProject, response: { 200: summary } },
     handler: async ({ params }) => summaries.of(await projects.get(params.p)),
+  })
+  app.route({
+    method: 'GET',
+    url: '/projects/:p/channels',
+    config: { scope: 'read' },
+    schema: {
+      tags,
+      summary: 'Channels the project is used through',
+      params: byProject,
+      response: { 200: channelUsesSchema },
+    },
+    handler: async ({ params }) => {
+      const { id } = await projects.get(params.p)
+      await journal.flush()
+      return channelUses(id, { db: store.db, access, channels })
+    },
   })
   app.route({
     method: 'GET',

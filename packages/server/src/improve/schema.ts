@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { endpointName, endpointSchema } from '../deploy/index.js'
 import { gateSchema, measuredSchema } from '../evaluate/index.js'
 import { projectSchema } from '../needs/index.js'
-import { cell, clientId, id, label, name, paging, time, timeText } from '../schema.js'
+import { cell, clientId, id, label, name, pageOf, paging, time, timeText } from '../schema.js'
 import { outputsSchema, predictionSchema } from '../serve/index.js'
 import { jobState, runSchema } from '../train/index.js'
 
@@ -180,6 +180,18 @@ export const summary = z.object({
   ),
 })
 export type Summary = z.output<typeof summary>
+
+export const channelUses = pageOf(
+  z.object({
+    name: z.string(),
+    keys: z.number().meta({ description: 'Keys of this project or of all, not revoked.' }),
+    predictions: z.number(),
+    feedback: z.number(),
+    labels: z.number(),
+    lastUsedAt: timeText.nullable(),
+  }),
+)
+export type ChannelUses = z.output<typeof channelUses>
 
 export const usageQuery = z.object({ from: time.optional(), to: time.optional() })
 export const usage = z.object({

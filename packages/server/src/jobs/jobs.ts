@@ -274,7 +274,8 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
     } catch (error) {
       const { message, code = 'job-failed', stack } = error as Error & { code?: string }
       const final = error instanceof JobFailed || (error instanceof VolantError && !passing.has(code))
-      if (!final) this.log.warn({ err: error, job: job.id, queue: job.name }, 'a job failed and may be tried again')
+      if (!final && code !== 'stopped')
+        this.log.warn({ err: error, job: job.id, queue: job.name }, 'a job failed and may be tried again')
       return { id: job.id, status: final ? 'deadletter' : 'failed', output: { reason: message, code, stack } }
     }
   }

@@ -147,7 +147,7 @@ export class Runs {
         onLog: (log) => progress({ log }),
         onProgress: (report) => {
           progress(report as Partial<Progress>)
-          if (Date.now() - shown < 250) return
+          if (!('share' in (report as object)) || Date.now() - shown < 250) return
           shown = Date.now()
           events.emit(record.project, { kind: 'run', id: record.id, state: 'running', progress: report })
         },
