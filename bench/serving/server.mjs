@@ -15,7 +15,11 @@ export async function startServer(nodeOptions = []) {
   const env = { ...process.env, DATABASE_URL: '' }
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
-  process.once('exit', () => child.kill('SIGKILL'))
+  process.once('exit', () => {
+    child.kill('SIGKILL')
+    fs.rmSync(folder, { recursive: true, force: true })
+  })
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
   if (!value) throw new Error('the server did not start')
   const { url } = JSON.parse(value)
@@ -24,19 +28,14 @@ export async function startServer(nodeOptions = []) {
     /** A figure of its /metrics. */
     async figure(name) {
       const metrics = await (await fetch(`${url}/metrics`)).text()
-      return Number(
-        metrics
-          .split('\n')
-          .find((line) => line.startsWith(`${name} `))
-          ?.split(' ')[1],
-      )
+      const line = metrics.split('\n').find((one) => one.startsWith(`${name} `))
+      return Number(line?.slice(name.length))
     },
     /** The folder of the one model that it serves, as the server checked it out of its artifacts. */
     modelFolder: () => path.join(folder, 'trees', fs.readdirSync(path.join(folder, 'trees'))[0]),
     async stop() {
       child.kill('SIGTERM')
       await ended
-      fs.rmSync(folder, { recursive: true, force: true })
     },
   }
 }
