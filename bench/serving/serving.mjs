@@ -133,7 +133,11 @@ for (const id of sample) if ((await project.prediction(id).catch(() => null))?.i
 
 note('one request at a time while the server trains')
 const run = await project.train({ encoder: 'cnn' })
-while ((await project.run(run.id)).progress.stage === null) await new Promise((resolve) => setTimeout(resolve, 100))
+for (;;) {
+  const { state, progress } = await project.run(run.id)
+  if (progress.stage !== null || (state !== 'waiting' && state !== 'running')) break
+  await new Promise((resolve) => setTimeout(resolve, 100))
+}
 const started = performance.now()
 const training = await beside(() => performance.now() - started < 10_000)
 const { state } = await project.run(run.id)
