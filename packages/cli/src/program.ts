@@ -21,7 +21,7 @@ export const commands: Command[] = [init, profileCommand, train, evaluate, predi
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 /** Builds the parser from the tables of commands and options. */
-export function program(terminal: Terminal): Commander {
+function program(terminal: Terminal): Commander {
   const root = new Commander('volant')
     .description('Start on a large model. Own a small one that your users keep improving.')
     .version(version, '-V, --version')

@@ -6,14 +6,14 @@ type Metrics = Partial<Record<string, number>>
 type Intervals = Partial<Record<string, readonly [number, number]>>
 
 /** A number with as many digits as its size deserves. */
-export function figure(value: number | undefined): string {
+function figure(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '-'
   const size = Math.abs(value)
   return size >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : 4)
 }
 
 /** `0.9012 [0.8901, 0.9117]` */
-export function withInterval(value: number | undefined, interval: readonly [number, number] | undefined): string {
+function withInterval(value: number | undefined, interval: readonly [number, number] | undefined): string {
   return interval ? `${figure(value)} [${figure(interval[0])}, ${figure(interval[1])}]` : figure(value)
 }
 
