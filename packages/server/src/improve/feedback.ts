@@ -1,4 +1,4 @@
-import { nearestName, VolantError } from '@volant/data'
+import { VolantError } from '@volant/data'
 import { usageEntry } from '../channels/index.js'
 import { type ProblemCode, refuse } from '../errors.js'
 import type { Events } from '../events.js'
@@ -7,14 +7,14 @@ import type { Project } from '../needs/index.js'
 import { cutPage, type Page } from '../schema.js'
 import type { PredictionRecord, Predictions } from '../serve/index.js'
 import type { Journal, Store } from '../store/index.js'
-import type { FormField, Versions } from '../train/index.js'
+import type { Versions } from '../train/index.js'
 import type { KnownClasses } from './classes.js'
 import type { Feedback, FeedbackQuery, NewFeedback } from './schema.js'
 import { type FeedbackRecord, feedbackOf, findFeedback, listFeedback } from './store.js'
+import { type LabelField, labelOf, opinionOf, outputOf } from './values.js'
 
 /** Most feedback in one request. */
 const MOST = 1000
-const LONGEST_TEXT = 20_000
 
 interface Parts {
   store: Store
@@ -49,6 +49,7 @@ export class FeedbackBook {
       items.map((item) => item.predictionId),
     )
     const known = await this.#known(items.map((item) => keyOf(project.id, item.id)))
+    const fieldOf = this.#fieldsOf(project)
     const now = new Date().toISOString()
     const added: { record: FeedbackRecord; version: string; taken: { id: string; duplicate: boolean } }[] = []
     const answers: Taken[] = []
@@ -60,7 +61,7 @@ export class FeedbackBook {
             prediction: item.predictionId,
           })
         const record = {
-          ...(await this.#checked(project, item, prediction)),
+          ...(await this.#checked(project, item, prediction, fieldOf)),
           channel,
           receivedAt: now,
           at: item.at ? new Date(item.at).toISOString() : now,
@@ -135,9 +136,11 @@ export class FeedbackBook {
     project: Project,
     item: NewFeedback,
     prediction: PredictionRecord,
+    fieldOf: FieldOf,
   ): Promise<Omit<FeedbackRecord, 'channel' | 'receivedAt' | 'at'>> {
-    const output = outputOf(item, prediction)
-    const value = item.kind === 'label' ? await this.#label(project, item, output!, prediction) : opinion(item)
+    const output = outputOf(item, Object.keys(prediction.outputs))
+    const value =
+      item.kind === 'label' ? labelOf(item.value, output!, await fieldOf(prediction.version, output!)) : opinionOf(item)
     return {
       id: keyOf(project.id, item.id),
       feedbackId: item.id,
@@ -150,33 +153,25 @@ export class FeedbackBook {
     }
   }
 
-  /** The label in the form that training reads. */
-  async #label(
-    project: Project,
-    { value }: NewFeedback,
-    output: string,
-    { version }: PredictionRecord,
-  ): Promise<Feedback['value']> {
-    const field = (await this.#parts.versions.form(project.id, version)).outputs.find((one) => one.name === output)
-    if (field?.type === 'number') return number(value, output)
-    if (field?.type === 'boolean') return boolean(value, output)
-    const wanted = String(value).trim()
-    const classes = await this.#parts.classes.of(project, output, field as FormField | undefined)
-    if (classes.has(wanted)) return wanted
-    const nearest = nearestName(wanted, [...classes])
-    const hint = nearest
-      ? `Did you mean "${nearest}"?`
-      : `The classes are ${[...classes]
-          .slice(0, 20)
-          .map((one) => `"${one}"`)
-          .join(', ')}.`
-    throw refuse(
-      'unknown-label',
-      `"${wanted.slice(0, 100)}" is no class of the output "${output}". ${hint} A new class is added to "classes" of the project first.`,
-      { output, nearest },
-    )
+  /** What a label may be, looked up once per version and output of a request. */
+  #fieldsOf(project: Project): FieldOf {
+    const { versions, classes } = this.#parts
+    const known = new Map<string, Promise<LabelField>>()
+    const find = async (version: string, output: string): Promise<LabelField> => {
+      const field = (await versions.form(project.id, version)).outputs.find((one) => one.name === output)
+      const category = field?.type === 'category'
+      return { type: field?.type, classes: category ? await classes.of(project, output, field) : new Set() }
+    }
+    return (version, output) => {
+      const key = JSON.stringify([version, output])
+      const field = known.get(key) ?? find(version, output)
+      known.set(key, field)
+      return field
+    }
   }
 }
+
+type FieldOf = (version: string, output: string) => Promise<LabelField>
 
 function countBy<T>(items: T[], key: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>()
@@ -186,74 +181,6 @@ function countBy<T>(items: T[], key: (item: T) => string): Map<string, number> {
 
 function keyOf(project: string, id: string): string {
   return `${project}/${id}`
-}
-
-/** The output that feedback is about; a label needs one, and it is clear when the model has only one. */
-function outputOf({ output, kind }: NewFeedback, { outputs }: PredictionRecord): string | null {
-  const names = Object.keys(outputs)
-  if (output !== undefined) {
-    if (names.includes(output)) return output
-    const nearest = nearestName(output, names)
-    const hint = nearest
-      ? `Did you mean "${nearest}"?`
-      : `Its outputs are ${names.map((name) => `"${name}"`).join(', ')}.`
-    throw refuse('wrong-output', `The prediction has no output "${output}". ${hint}`, { output, nearest })
-  }
-  if (names.length === 1) return names[0]!
-  if (kind !== 'label') return null
-  throw refuse(
-    'wrong-output',
-    `The prediction has the outputs ${names.map((name) => `"${name}"`).join(', ')}; say which one the label is for.`,
-  )
-}
-
-const expectations: Record<
-  Exclude<NewFeedback['kind'], 'label'>,
-  [expected: string, fits: (value: unknown) => boolean]
-> = {
-  rating: ['a number from 1 to 5', (value) => typeof value === 'number' && value >= 1 && value <= 5],
-  click: ['true or false', (value) => typeof value === 'boolean'],
-  conversion: ['true or what it was worth, a number', (value) => typeof value === 'number' || value === true],
-  edit: ['the text as it was edited', (value) => typeof value === 'string'],
-  comment: ['a text', (value) => typeof value === 'string'],
-}
-
-/** The value of feedback that is no label. */
-function opinion({ kind, value }: NewFeedback): Feedback['value'] {
-  const [expected, fits] = expectations[kind as Exclude<NewFeedback['kind'], 'label'>]
-  if (!fits(value))
-    throw refuse(
-      'bad-value',
-      `Feedback of kind "${kind}": expected ${expected}, found ${JSON.stringify(value).slice(0, 100)}.`,
-      { kind },
-    )
-  if (typeof value === 'string' && value.length > LONGEST_TEXT)
-    throw refuse(
-      'bad-value',
-      `Feedback of kind "${kind}": expected at most ${LONGEST_TEXT} characters, found ${value.length}.`,
-      { kind },
-    )
-  return value
-}
-
-function number(value: Feedback['value'], output: string): number {
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw refuse(
-    'bad-value',
-    `The label of "${output}": expected a number, found ${JSON.stringify(value).slice(0, 100)}.`,
-    { output },
-  )
-}
-
-function boolean(value: Feedback['value'], output: string): boolean {
-  if (typeof value === 'boolean') return value
-  const text = String(value).trim().toLowerCase()
-  if (text === 'true' || text === 'false') return text === 'true'
-  throw refuse(
-    'unknown-label',
-    `The label of "${output}": expected true or false, found ${JSON.stringify(value).slice(0, 100)}.`,
-    { output },
-  )
 }
 
 function sameContent(a: FeedbackRecord, b: FeedbackRecord): boolean {
