@@ -1,3 +1,4 @@
+export { trainingEnvironment } from '@volant/nn'
 export type { Examples, ModelFile, PlainTensor, Signature, TensorSignature } from './folder/format.js'
 export {
   type Blend,

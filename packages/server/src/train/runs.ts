@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { VolantError } from '@volant/data'
+import { trainingEnvironment } from '@volant/fields'
 import type { Transaction } from 'kysely'
 import { type Datasets, fieldsOf } from '../collect/index.js'
 import { refuse } from '../errors.js'
@@ -143,6 +144,7 @@ export class Runs {
       const trained = (await runChild({
         entry: new URL('../../dist/train/child.js', import.meta.url),
         input: training,
+        env: trainingEnvironment(),
         signal,
         onLog: (log) => progress({ log }),
         onProgress: (report) => {
