@@ -37,7 +37,7 @@ export interface Stream {
 }
 
 /** Sparse columns for the linear solver, and the same sum of weighted columns as graph ops. */
-export interface Wide<V = unknown, S = unknown> {
+interface Wide<V = unknown, S = unknown> {
   /** Number of columns. */
   width(state: S): number
   rows(values: readonly (V | null)[], state: S): CsrMatrix
@@ -46,7 +46,7 @@ export interface Wide<V = unknown, S = unknown> {
 }
 
 /** Dense features for a network. */
-export interface Features<S = unknown> {
+interface Features<S = unknown> {
   layer(state: S, settings: LayerSettings): FeatureLayer
 }
 
