@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -160,6 +162,16 @@ describe('a stop', () => {
     const ended = await server.ended(`/projects/desk/runs/${run.id}`)
     expect(ended).toMatchObject({ state: 'done' })
     await server.stop()
+  })
+
+  it('is not held up by a connection that a client opened and never used', async () => {
+    const server = await TestServer.start()
+    const { hostname, port } = new URL(server.url)
+    const unused = connect(Number(port), hostname)
+    await once(unused, 'connect')
+    const closed = once(unused, 'close')
+    await server.stop()
+    await closed
   })
 })
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { VolantError } from '@volant/data'
 import pino, { type Logger } from 'pino'
 import { Access, accessMigrations } from './access/index.js'
@@ -97,12 +97,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       { prefix: '/api/v1' },
     )
     if (staticFolder) await servePage(app, staticFolder)
+    const sockets = new Set<Socket>()
+    app.server.on('connection', (socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
     await listening(app.listen({ port, host }), port, host)
     opened.push(async () => {
       ready = false
       streams?.close()
-      // A connection that becomes idle after its answer would otherwise be kept for a minute.
-      const idle = setInterval(() => app.server.closeIdleConnections(), 50)
+      // A connection that becomes idle after its answer would otherwise be kept for a minute, one that a client opened
+      // ahead of its next request for ever.
+      const idle = setInterval(() => {
+        app.server.closeIdleConnections()
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+      }, 50)
       await app.close()
       clearInterval(idle)
     })
