@@ -27,10 +27,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   try {
     const owner = new VolantClient({ url: server.url, fetch: (input, init) => fetch(input, { ...init, signal }) })
     const project = await freshId(owner)
+    const address = `${server.url}/#/${project}`
     if (project !== firstId) steps.say(words.again(project))
+    steps.say(words.watch(address))
     const story = await tellStory(project, { owner, plan: planOf(tickets), words, steps, signal })
     const seconds = (Date.now() - started) / 1000
-    const address = `${server.url}/#/${project}`
     for (const line of closingScreen(story, words, { address, width, seconds, held: !exit })) say(line)
     const report = reportOf(story, seconds)
     if (json) print(JSON.stringify(report))

@@ -26,6 +26,7 @@ const en = {
     `List names, tags, footers and addresses are removed; the strongest word left is "${word}": ${percent(precision)} of its mails are in ${queue}, it finds ${percent(recall)} of them.`,
   startServer: 'the server starts, with its database in the data folder',
   again: (id: string) => `This data folder has an earlier demo; this one is a project of its own: ${id}.`,
+  watch: (address: string) => `Watch the curve climb on the page: ${address}`,
   left: (seconds: number) => `${Math.ceil(seconds)} s left`,
   coldTitle: '1  A cold model',
   trainCold: (plan: Plan) =>
@@ -117,6 +118,7 @@ const zh: Words = {
     `已去除列表名、标签、页脚和地址；剩下最强的单词是 “${word}”：含它的邮件有 ${percent(precision)} 属于 ${queue}，能找出其中 ${percent(recall)}。`,
   startServer: '启动服务器，数据库在数据文件夹中',
   again: (id) => `这个数据文件夹里已有一次演示；本次使用单独的项目：${id}。`,
+  watch: (address) => `可在页面上看曲线上升：${address}`,
   left: (seconds) => `还需 ${Math.ceil(seconds)} 秒`,
   coldTitle: '1  冷启动模型',
   trainCold: (plan) => `用最早的 ${sizes.cold} 封有队列的邮件训练（另有 ${plan.cold.length - sizes.cold} 封垃圾邮件）`,
