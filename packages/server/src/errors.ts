@@ -8,7 +8,6 @@ export const problems = {
   'bad-cursor': { status: 400, title: 'The value of "after" was not given out by this listing.', log: 'debug' },
   'bad-id': { status: 400, title: 'An id has characters that ids do not have.', log: 'debug' },
   'not-found': { status: 404, title: 'There is nothing at this address.', log: 'debug' },
-  'method-not-allowed': { status: 405, title: 'This address does not answer this method.', log: 'debug' },
   'body-too-large': { status: 413, title: 'The body is larger than this route takes.', log: 'debug' },
   'too-many-rows': { status: 413, title: 'The request has more rows than one request may have.', log: 'debug' },
   'unsupported-media-type': { status: 415, title: 'This route does not take that content type.', log: 'debug' },
@@ -31,7 +30,6 @@ export const problems = {
   'unknown-key': { status: 404, title: 'There is no such key.', log: 'debug' },
   // data
   'empty-file': { status: 400, title: 'The file is empty.', log: 'debug' },
-  'bad-file': { status: 400, title: 'The file cannot be read.', log: 'debug' },
   'missing-column': { status: 400, title: 'A column is missing.', log: 'debug' },
   'no-data': { status: 409, title: 'The project has no data yet.', log: 'debug' },
   'test-set-frozen': { status: 409, title: 'The test set was frozen before and stays as it is.', log: 'debug' },
@@ -57,7 +55,6 @@ export const problems = {
   'no-new-labels': { status: 409, title: 'There are no new labels to learn from.', log: 'debug' },
   // the server
   'not-ready': { status: 503, title: 'The server is starting.', log: 'warn' },
-  stopping: { status: 503, title: 'The server is stopping.', log: 'warn' },
   'journal-behind': {
     status: 503,
     title: 'The database takes nothing at the moment; nothing was kept of the request.',
