@@ -51,7 +51,7 @@ export const loopKinds = { prediction: predictionKind, feedback: feedbackKind }
 export function makeLoop(shared: Shared) {
   const { store, journal, channels, jobs, access, metrics, log } = shared
   const events = new Events()
-  const projects = new Projects(store)
+  const projects = new Projects(store, journal)
   const testSets = new TestSets(store, events)
   const testKeys = async (project: Project) => {
     const inputs = Object.keys(fieldsOf(project, 'inputs'))
@@ -59,6 +59,7 @@ export function makeLoop(shared: Shared) {
     return keys && { inputs, keys }
   }
   const datasets = new Datasets(store, events, testKeys)
+  projects.onRemoved((project) => datasets.removeFiles(project))
   const profiles = new Profiles(datasets, testSets)
   const evaluations = new Evaluations(store)
   const versions = new Versions(store, evaluations)

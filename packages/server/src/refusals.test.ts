@@ -48,6 +48,30 @@ describe('refusals', () => {
     ['an id that is taken', '/projects', { id: 'desk', name: 'x' }, 409, 'project-exists'],
     ['no rows', '/projects/desk/rows', { rows: [] }, 400, 'bad-request'],
     ['a nested cell', '/projects/desk/rows', { rows: [{ message: { a: 1 } }] }, 400, 'bad-request'],
+    ['a column name with NUL', '/projects/desk/rows', { rows: [{ 'a\u0000b': 'x' }] }, 400, 'bad-request'],
+    ['a column without a name', '/projects/desk/rows', { rows: [{ '': 'x' }] }, 400, 'bad-request'],
+    [
+      'more columns than a file may have',
+      '/projects/desk/rows',
+      {
+        rows: Array.from({ length: 3 }, (_, row) =>
+          Object.fromEntries([
+            ['message', 'm'],
+            ['plan', 'p'],
+            ...Array.from({ length: 4000 }, (_, at) => [`c${row}-${at}`, 1]),
+          ]),
+        ),
+      },
+      400,
+      'too-many-columns',
+    ],
+    [
+      'a cell of 5 MB and more',
+      '/projects/desk/rows',
+      { rows: [{ message: 'x'.repeat(5_000_001) }] },
+      400,
+      'bad-request',
+    ],
     ['a missing input column', '/projects/desk/rows', { rows: [{ mesage: 'x', plan: 'y' }] }, 400, 'missing-column'],
     ['a run without data', '/projects/desk/runs', {}, 409, 'no-data'],
     ['a run of an unknown dataset', '/projects/desk/runs', { dataset: 'nope' }, 404, 'unknown-dataset'],
@@ -132,6 +156,17 @@ describe('refusals', () => {
     })
     expect(await upload('name=a.csv&timeColumn=sent', csv(tickets(0, 2)))).toMatchObject(refused(400, 'missing-column'))
     expect(await ask('GET', '/projects/desk/datasets')).toMatchObject({ status: 200, body: { items: [] } })
+  })
+
+  it('multipart bodies without a boundary, without an end or without a file', async () => {
+    for (const [type, body] of [
+      ['multipart/form-data', 'message,plan\n'],
+      ['multipart/form-data; boundary=x', 'message,plan\n'],
+      ['multipart/form-data; boundary=x', '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nhi\r\n--x--\r\n'],
+    ] as const)
+      expect(await ask('POST', '/projects/desk/datasets', body, { 'content-type': type })).toMatchObject(
+        refused(400, 'bad-request'),
+      )
   })
 
   it('an upload that breaks off leaves nothing', async () => {

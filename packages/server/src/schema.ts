@@ -18,7 +18,10 @@ export const clientId = textOf(200).min(1)
 export const time = z.iso.datetime({ offset: true, error: 'expected an ISO 8601 time such as 2026-01-31T12:00:00Z' })
 export const timeText = z.string().meta({ format: 'date-time' })
 export const cell = z.union([z.string(), z.number(), z.boolean(), z.null()])
-export const row = z.record(z.string(), cell)
+/** Most characters of a text in a row, as in files. */
+const CELL = 5_000_000
+const columnName = textOf(1000).min(1)
+export const row = z.record(columnName, z.union([z.string().max(CELL), z.number(), z.boolean(), z.null()]))
 export const label = z.union([z.string(), z.number(), z.boolean()])
 
 export const byProject = z.object({ p: id })

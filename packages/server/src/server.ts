@@ -40,6 +40,9 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
+/** How long a request may still take when the server stops, in ms. */
+const PATIENCE = 8000
+
 /**
  * Starts the loop as a service: one process with its database, jobs, models and HTTP app.
  * @throws VolantError port-in-use, bad-host, data-folder-in-use, bad-data-folder, newer-data-folder, bad-static-folder …
@@ -112,8 +115,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         app.server.closeIdleConnections()
         for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
       }, 50)
+      // A client that never sends the rest of its request must not hold the stop.
+      const late = setTimeout(() => {
+        for (const socket of sockets) socket.destroy()
+      }, PATIENCE)
       await app.close()
       clearInterval(idle)
+      clearTimeout(late)
     })
     await loop.start()
     ready = true

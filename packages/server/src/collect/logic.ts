@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { inferType, nearestName, type Row, type Table } from '@volant/data'
+import { inferType, nearestName, type Row, type Table, VolantError } from '@volant/data'
 import { refuse } from '../errors.js'
 import type { Events } from '../events.js'
-import type { Project } from '../needs/index.js'
+import { ofLiving, type Project } from '../needs/index.js'
 import { cutPage, numberAfter, type Page, type Paging } from '../schema.js'
 import { newId, type Store } from '../store/index.js'
 import { inputsKey } from './equal.js'
@@ -40,6 +40,9 @@ const APPENDS = 10
 
 /** Another version was added meanwhile: what was to be appended to the newest one no longer is. */
 class Overtaken extends Error {}
+
+/** Most columns of a dataset version, as of a file. */
+const COLUMNS = 10_000
 
 /** Rows looked at to tell the types of columns. */
 const TYPED_ROWS = 2000
@@ -123,6 +126,18 @@ export class Datasets {
     return { folder: rowsFolder(this.#store.folder, project.id), id: sha256 }
   }
 
+  /** Whatever failed because the project was deleted meanwhile says so, and leaves no file. */
+  async #refuseDeleted(project: string): Promise<void> {
+    if ((await ofLiving(this.#store.db, [{ project }])).length > 0) return
+    await this.removeFiles(project)
+    throw refuse('unknown-project', `The project "${project}" was deleted meanwhile.`, { project })
+  }
+
+  /** Removes the rows' files of a deleted project. */
+  async removeFiles(project: string): Promise<void> {
+    await rm(rowsFolder(this.#store.folder, project), { recursive: true, force: true })
+  }
+
   async #find(project: string, id: string): Promise<DatasetRecord> {
     const db = this.#store.db
     const record = id === 'latest' ? await newestDataset(db, project) : await findDataset(db, project, id)
@@ -149,11 +164,13 @@ export class Datasets {
     const keep = new Set(Object.keys(fieldsOf(project, 'inputs')))
     for (let attempt = 1; ; attempt++) {
       const parent = mode === 'append' ? await newestDataset(this.#store.db, project.id, collectedOrigins) : undefined
+      checkWidth(columns, parent)
       const rejected = { count: table.rejectedCount, first: [...table.rejected] }
       const rows = withOrigin(table.rows(), provenance, { source: name ?? 'api', keep, rejected })
       try {
         return await this.#write(project, { origin, parent, name, rows, rejected, notes: table.notes })
       } catch (error) {
+        await this.#refuseDeleted(project.id)
         if (!(error instanceof Overtaken) || attempt === APPENDS) throw error
       }
     }
@@ -212,6 +229,17 @@ export class Datasets {
       await rm(folder, { recursive: true, force: true })
     }
   }
+}
+
+/** Rows that bring ever new columns would make every later version slower. */
+function checkWidth(columns: string[], parent: DatasetRecord | undefined): void {
+  const count = new Set([...columns, ...Object.keys(parent?.filled ?? {})]).size
+  if (count <= COLUMNS) return
+  throw new VolantError(
+    'too-many-columns',
+    `With these rows the data would have ${count} columns; at most ${COLUMNS} are kept.`,
+    { columns: count },
+  )
 }
 
 /** The columns that origin is read from must be there, and so must the inputs of the spec. Labels may be missing. */

@@ -76,7 +76,10 @@ export async function fileOf(
     if (request.body === undefined) throw refuse('empty-file', 'The request has no body; send the bytes of a file.')
     return { stream: request.body as Readable, name }
   }
-  const part = await request.file()
+  const part = await request.file().catch((error: Error & { statusCode?: number }) => {
+    if (error.statusCode !== undefined && error.statusCode < 500) throw error
+    throw refuse('bad-request', `The multipart body cannot be read (${error.message}); send it whole, with a boundary.`)
+  })
   if (!part)
     throw refuse(
       'bad-request',

@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { refuse } from '../errors.js'
 import { json, type Migration, orderedJson, type Tables } from '../store/index.js'
 import type { Dataset } from './schema.js'
 
@@ -41,14 +42,21 @@ export const collectMigrations: Migration[] = [
   },
 ]
 
-/** Adds a dataset version under the project's next number. The project's row is locked: numbers have no gaps. */
+/**
+ * Adds a dataset version under the project's next number. The project's row is locked: numbers have no gaps.
+ * Throws `unknown-project` when the project was deleted meanwhile.
+ */
 export async function insertDataset(
   db: Kysely<Tables>,
   dataset: Omit<DatasetRecord, 'number'>,
   guard?: (trx: Kysely<Tables>) => Promise<void>,
 ): Promise<DatasetRecord> {
   return db.transaction().execute(async (trx) => {
-    await sql`select 1 from projects where id = ${dataset.project} for update`.execute(trx)
+    const { rows } = await sql`select 1 from projects where id = ${dataset.project} for update`.execute(trx)
+    if (rows.length === 0)
+      throw refuse('unknown-project', `The project "${dataset.project}" was deleted meanwhile.`, {
+        project: dataset.project,
+      })
     await guard?.(trx)
     const { last } = await trx
       .selectFrom('datasets')

@@ -17,12 +17,14 @@ const FRESH = 1000
 export class Endpoints {
   readonly #store: Store
   readonly #events: Events
+  readonly #versions: Versions
   readonly #known = new Map<string, { endpoint: Endpoint | undefined; at: number }>()
   readonly sessions: Sessions
 
   constructor({ store, events, versions, log }: { store: Store; events: Events; versions: Versions; log: Log }) {
     this.#store = store
     this.#events = events
+    this.#versions = versions
     this.sessions = new Sessions((project, version) => versions.folder(project, version), log)
   }
 
@@ -133,8 +135,10 @@ export class Endpoints {
     extra?: (trx: Kysely<Tables>) => Promise<void>,
   ): Promise<Endpoint> {
     const wanted = change(await findEndpoint(this.#store.db, project, name))
-    const served = [wanted.champion, wanted.challenger?.version, wanted.shadow]
-    await Promise.all(served.filter((one) => typeof one === 'string').map((one) => this.sessions.warm(project, one)))
+    const served = [wanted.champion, wanted.challenger?.version, wanted.shadow].filter((one) => typeof one === 'string')
+    // A version that is warm already may be another project's.
+    for (const version of served) await this.#versions.form(project, version)
+    await Promise.all(served.map((version) => this.sessions.warm(project, version)))
     const endpoint = await this.#store.db.transaction().execute(async (trx) => {
       const next = { ...change(await findEndpoint(trx, project, name)), name, updatedAt: new Date().toISOString() }
       await putEndpoint(trx, project, next)

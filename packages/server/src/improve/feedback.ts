@@ -31,6 +31,8 @@ export type Taken = { id: string; duplicate: boolean } | { id: string; refused: 
 /** What users say of predictions. Ids are the client's, so that sending again is harmless. */
 export class FeedbackBook {
   readonly #parts: Parts
+  /** Ids that are being taken: another request with one of them waits, so that one is the first and it is a repeat. */
+  readonly #taking = new Map<string, Promise<void>>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -38,12 +40,38 @@ export class FeedbackBook {
 
   /** Checks and keeps feedback; what is wrong is refused item by item. On the disk before it is acknowledged. */
   async give(project: Project, channel: string, items: NewFeedback[]): Promise<Taken[]> {
-    const { journal, predictions, events, metrics } = this.#parts
     if (items.length > MOST)
       throw refuse(
         'too-many-rows',
         `One request may have ${MOST} feedback items, this one has ${items.length}; send it in parts.`,
       )
+    const release = await this.#claim(items.map((item) => keyOf(project.id, item.id)))
+    try {
+      return await this.#take(project, channel, items)
+    } finally {
+      release()
+    }
+  }
+
+  async #claim(keys: readonly string[]): Promise<() => void> {
+    for (;;) {
+      const others = keys.flatMap((key) => this.#taking.get(key) ?? [])
+      if (others.length === 0) break
+      await Promise.all(others)
+    }
+    let done!: () => void
+    const taken = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    for (const key of keys) this.#taking.set(key, taken)
+    return () => {
+      for (const key of keys) this.#taking.delete(key)
+      done()
+    }
+  }
+
+  async #take(project: Project, channel: string, items: NewFeedback[]): Promise<Taken[]> {
+    const { journal, predictions, events, metrics } = this.#parts
     const about = await predictions.find(
       project.id,
       items.map((item) => item.predictionId),

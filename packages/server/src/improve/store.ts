@@ -1,5 +1,6 @@
 import type { Row } from '@volant/data'
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { ofLiving } from '../needs/index.js'
 import type { Outputs } from '../serve/index.js'
 import {
   type ColumnType,
@@ -109,7 +110,8 @@ const columns = {
 export const feedbackKind: JournalKind = {
   durable: true,
   insert: async (trx, records) => {
-    const rows = (records as unknown as FeedbackRecord[]).map(({ id, feedbackId, receivedAt, ...rest }) => ({
+    const living = await ofLiving(trx, records as unknown as FeedbackRecord[])
+    const rows = living.map(({ id, feedbackId, receivedAt, ...rest }) => ({
       ...rest,
       key: id,
       id: feedbackId,

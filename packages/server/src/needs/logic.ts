@@ -2,17 +2,20 @@ import { parseSpec } from '@volant/fields'
 import type { Kysely } from 'kysely'
 import { refuse } from '../errors.js'
 import { cutPage, type Page, type Paging } from '../schema.js'
-import type { Store, Tables } from '../store/index.js'
+import type { Journal, Store, Tables } from '../store/index.js'
 import type { NewProject, Project, ProjectChange } from './schema.js'
 import { deleteProject, findProject, insertProject, listProjects, updateProject } from './store.js'
 
 /** The projects: one need each, with its data, models and channels. */
 export class Projects {
   readonly #store: Store
+  readonly #journal: Journal
   readonly #removals: ((trx: Kysely<Tables>, project: string) => Promise<void>)[] = []
+  readonly #removed: ((project: string) => Promise<void>)[] = []
 
-  constructor(store: Store) {
+  constructor(store: Store, journal: Journal) {
     this.#store = store
+    this.#journal = journal
   }
 
   async create(wanted: NewProject): Promise<Project> {
@@ -27,6 +30,8 @@ export class Projects {
       createdAt: now,
       updatedAt: now,
     }
+    // What waits for a deleted project of this id must not become this one's.
+    await this.#journal.flush()
     if (!(await insertProject(this.#store.db, project)))
       throw refuse('project-exists', `A project with the id "${project.id}" exists already; choose another id.`)
     return project
@@ -55,6 +60,11 @@ export class Projects {
     this.#removals.push(removal)
   }
 
+  /** A stage says how it removes the files it holds of a project, once its rows are gone. */
+  onRemoved(removal: (project: string) => Promise<void>): void {
+    this.#removed.push(removal)
+  }
+
   /** Removes the project and all that the stages hold of it. */
   async remove(id: string): Promise<void> {
     await this.get(id)
@@ -62,6 +72,7 @@ export class Projects {
       for (const removal of this.#removals) await removal(trx, id)
       await deleteProject(trx, id)
     })
+    for (const removal of this.#removed) await removal(id)
   }
 }
 

@@ -79,6 +79,27 @@ export async function deleteProject(db: Kysely<Tables>, id: string): Promise<voi
   await db.deleteFrom('projects').where('id', '=', id).execute()
 }
 
+/**
+ * The records whose project still is. What was on its way to the database when its project was deleted goes with it;
+ * the project's row is held until the transaction ends.
+ */
+export async function ofLiving<T extends { project: string }>(
+  trx: Kysely<Tables>,
+  records: readonly T[],
+): Promise<T[]> {
+  const ids = [...new Set(records.map(({ project }) => project))]
+  if (ids.length === 0) return []
+  const rows = await trx
+    .selectFrom('projects')
+    .select('id')
+    .where('id', 'in', ids)
+    .orderBy('id')
+    .forKeyShare()
+    .execute()
+  const living = new Set(rows.map(({ id }) => id))
+  return records.filter(({ project }) => living.has(project))
+}
+
 const view = (row: Selectable<ProjectTable>): Project => ({
   id: row.id,
   name: row.name,

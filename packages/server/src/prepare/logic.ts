@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { type Cell, duplicateKeys, isMissing, split } from '@volant/data'
+import { type Cell, duplicateKeys, isMissing, split, VolantError } from '@volant/data'
 import {
   checkColumns,
   type DataRow,
@@ -179,10 +179,16 @@ async function chosenRows(version: VersionRows, outputs: string[], { share, seed
   const labelled: DataRow[] = []
   for await (const row of version.read())
     if (outputs.some((output) => !isMissing(row.values[output]))) labelled.push(row)
+  const named = outputs.map((output) => `"${output}"`).join(' or ')
+  if (labelled.length === 0)
+    throw new VolantError(
+      'empty-column',
+      `No row of the dataset version has a label in ${named}; label some rows first.`,
+    )
   if (labelled.length < FEWEST)
     throw refuse(
       'too-few-rows',
-      `There are ${labelled.length} rows with labels; a test set needs at least ${FEWEST} to be parted from.`,
+      `${labelled.length} rows of the dataset version have a label in ${named}; a test set needs at least ${FEWEST} to be parted from.`,
     )
   const cells = (column: string): Cell[] => labelled.map((row) => row.values[column] ?? null)
   const inputs = version.columns.filter((column) => !outputs.includes(column))
@@ -192,6 +198,11 @@ async function chosenRows(version: VersionRows, outputs: string[], { share, seed
     stratify: outputs.map(cells),
     groups: inputs.length > 0 ? duplicateKeys(inputs.map(cells)) : undefined,
   })
+  if (test.length === 0)
+    throw refuse(
+      'too-few-rows',
+      `No row can be spared for the test set: nearly every class of ${named} has a single row, and it is needed to learn from; give classes more rows.`,
+    )
   return test.map((at) => labelled[at]!)
 }
 

@@ -1,5 +1,6 @@
 import type { Row } from '@volant/data'
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { ofLiving } from '../needs/index.js'
 import { type ColumnType, insertMany, type JournalKind, type Migration, type Tables } from '../store/index.js'
 import type { Outputs, Prediction, PredictionsQuery } from './schema.js'
 
@@ -67,7 +68,8 @@ const columns = {
 export const predictionKind: JournalKind = {
   durable: false,
   insert: async (trx, records) => {
-    await insertMany(trx, 'predictions', columns, records, { onConflict: 'id' })
+    const living = await ofLiving(trx, records as unknown as PredictionRecord[])
+    await insertMany(trx, 'predictions', columns, living, { onConflict: 'id' })
   },
 }
 
