@@ -12,7 +12,7 @@ import { Metrics } from './metrics.js'
 import { describeApi } from './openapi.js'
 import { eventRoutes, operationsRoutes } from './operations.js'
 import { checkPage, servePage } from './page.js'
-import { Journal, journalMigrations, openStore } from './store/index.js'
+import { Journal, journalMigrations, openStore, toStderr } from './store/index.js'
 
 export interface ServerOptions {
   /** 0 takes any free port. Default 4600. */
@@ -52,7 +52,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log =
     options.logger === false
       ? pino({ level: 'silent' })
-      : (options.logger ?? pino({ level: process.env['VOLANT_LOG'] ?? 'warn' }, pino.destination(2)))
+      : (options.logger ?? pino({ level: process.env['VOLANT_LOG'] ?? 'warn' }, toStderr))
   const opened: (() => Promise<void> | void)[] = []
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close()

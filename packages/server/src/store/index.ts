@@ -10,7 +10,7 @@ export {
   type JournalRecord,
   journalMigrations,
 } from './journal/index.js'
-export { type Log, silent } from './log.js'
+export { type Log, silent, toStderr } from './log.js'
 export type { Migration } from './migrations.js'
 export { openStore, type Store } from './store.js'
 export type { Tables } from './tables.js'
