@@ -156,7 +156,12 @@ async function* spooledItems(stream: Readable): AsyncIterable<Item> {
   try {
     const file = path.join(folder, 'stdin.csv')
     await pipeline(stream, createWriteStream(file))
-    yield* fileItems(file, new AbortController().signal)
+    try {
+      yield* fileItems(file, new AbortController().signal)
+    } catch (error) {
+      if (!(error instanceof VolantError)) throw error
+      throw new VolantError(error.code, error.message.replaceAll(`"${file}"`, 'Standard input'), {}, { cause: error })
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

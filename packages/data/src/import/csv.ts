@@ -195,7 +195,7 @@ class OversizeCell {
     const place = this.row === 0 ? 'the header' : `row ${this.row}`
     return new VolantError(
       'cell-too-large',
-      `"${path}", ${place} (line ${this.line}), cell ${this.cell + 1} holds ${size}, more than the ${(maxCell / 1e6).toFixed(1)} MB a cell may have; shorten it or raise maxCell.${cause}`,
+      `"${path}", ${place} (line ${this.line}), cell ${this.cell + 1} holds ${size}, more than the ${(maxCell / 1e6).toFixed(1)} MB a cell may have; shorten it.${cause}`,
       { path, row: this.row, line: this.line, column: this.cell + 1, bytes: this.bytes, maxCell },
     )
   }
@@ -205,7 +205,7 @@ export function tooManyColumns(limits: { path: string; maxColumns: number }, fou
   const count = found === undefined ? `more than ${limits.maxColumns}` : `${found}`
   return new VolantError(
     'too-many-columns',
-    `"${limits.path}" has ${count} columns; at most ${limits.maxColumns} are read (keep the columns you need, or raise maxColumns).`,
+    `"${limits.path}" has ${count} columns; at most ${limits.maxColumns} are read; keep the columns you need.`,
     { path: limits.path, maxColumns: limits.maxColumns },
   )
 }

@@ -84,7 +84,7 @@ export class JsonlReader {
     const place = column === undefined ? `line ${line}` : `line ${line}, column "${column}"`
     return new VolantError(
       'cell-too-large',
-      `"${path}", ${place} holds ${size}, more than the ${(maxCell / 1e6).toFixed(1)} MB a cell may have; shorten it or raise maxCell.`,
+      `"${path}", ${place} holds ${size}, more than the ${(maxCell / 1e6).toFixed(1)} MB a cell may have; shorten it.`,
       { path, line, column, bytes, maxCell },
     )
   }

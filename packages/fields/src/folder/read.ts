@@ -20,6 +20,7 @@ export async function readFolder(folder: string): Promise<ReadModel> {
   const path = resolve(folder)
   if (!existsSync(path)) await restoreInterrupted(path)
   const file = await readModelFile(path)
+  if (!isWhole(file)) throw damaged(path, 'parts of model.json are missing')
   const onnx = await readChecked(path, file, 'model.onnx')
   const encoders = await Promise.all(file.encoders.map((stored) => readEncoder(path, file, stored)))
   const card = await readFile(join(path, 'README.md'), 'utf8').catch(() => '')
@@ -48,7 +49,7 @@ async function readModelFile(path: string): Promise<ModelFile> {
 }
 
 async function readEncoder(path: string, file: ModelFile, stored: StoredEncoder): Promise<PlacedEncoder> {
-  const settings = file.spec.inputs[stored.input]
+  const settings = file.spec.inputs?.[stored.input]
   const encoder = settings && inputType(settings.type as FieldTypeName).encoders[stored.encoder]
   if (!encoder) throw damaged(path, `input "${stored.input}" has no encoder "${stored.encoder}"`)
   const state = 'json' in stored.state ? stored.state.json : await readState(path, file, stored.state.file)
@@ -65,6 +66,17 @@ async function readChecked(path: string, file: ModelFile, name: string): Promise
   })
   if (sha256(bytes) !== file.files[name]) throw damaged(path, `${name} is not the file that was written`)
   return bytes
+}
+
+/** Are the parts there that reading a model needs? */
+function isWhole(file: Partial<ModelFile>): boolean {
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null
+  const { spec, outputs, encoders, signature, files, report } = file
+  return (
+    [spec?.inputs, spec?.outputs, outputs, signature, files, report].every(isObject) &&
+    Array.isArray(encoders) &&
+    Object.keys(spec!.outputs).every((name) => isObject(outputs![name]))
+  )
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { VolantError } from '@volant/data'
 import { type Tensor, writeSafetensors } from '@volant/graph'
@@ -30,9 +30,9 @@ export const modelId = (onnx: Uint8Array): string => sha256(onnx).slice(0, 16)
 export async function writeFolder(out: string, content: FolderContent, signal?: AbortSignal): Promise<void> {
   const target = resolve(out)
   await checkTarget(target)
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = temporaryFor(target)
   try {
-    await mkdir(temporary, { recursive: true })
+    await makeFolder(temporary)
     for (const [name, bytes] of filesOf(content)) {
       signal?.throwIfAborted()
       await writeFile(join(temporary, name), bytes)
@@ -51,15 +51,34 @@ export async function checkTarget(out: string): Promise<void> {
   if (!(await stat(target).catch(() => null))) await restoreInterrupted(target)
   const found = await stat(target).catch(() => null)
   if (!found) {
-    await mkdir(dirname(target), { recursive: true }).catch((error) => {
+    // Tried with the longest name that will be needed.
+    const trial = temporaryFor(target) + asideSuffix
+    try {
+      await makeFolder(dirname(target))
+      await mkdir(trial)
+      await rmdir(trial)
+    } catch (error) {
       throw writeFailure(error, target)
-    })
+    }
     return
   }
   if (!found.isDirectory()) throw occupied(target, 'a file')
   const model = await readFile(join(target, 'model.json'), 'utf8').catch(() => null)
   if (model !== null) return
   if ((await readdir(target)).length > 0) throw occupied(target, 'a folder that holds no model')
+}
+
+const temporaryFor = (target: string) =>
+  join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`)
+
+/** As mkdir with `recursive`, which never ends where a file system answers that a folder it has is not there (/proc). */
+async function makeFolder(path: string): Promise<void> {
+  if ((await stat(path).catch(() => null))?.isDirectory()) return
+  if (dirname(path) !== path) await makeFolder(dirname(path))
+  await mkdir(path).catch(async (error) => {
+    // Another process may have been faster.
+    if (!(await stat(path).catch(() => null))?.isDirectory()) throw error
+  })
 }
 
 function occupied(target: string, found: string): VolantError {
@@ -138,6 +157,15 @@ function writeFailure(error: unknown, target: string): unknown {
     return new VolantError(
       'no-permission',
       `No permission to write "${target}"; choose another folder with --out.`,
+      { path: target },
+      { cause: error },
+    )
+  }
+  if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'ENOENT' || code === 'ENAMETOOLONG' || code === 'ELOOP') {
+    const reason = code === 'ENAMETOOLONG' ? 'its name is too long' : 'a part of its path is no folder'
+    return new VolantError(
+      'bad-out',
+      `The folder "${target}" cannot be made: ${reason}; choose another with --out.`,
       { path: target },
       { cause: error },
     )

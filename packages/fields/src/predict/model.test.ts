@@ -77,6 +77,8 @@ describe('TrainedModel', () => {
     const strange = rows.map((each, at) => (at < 15 ? { ...each, queue: 'never seen' } : each))
     expect((await model.evaluate(tableFromRows(strange))).metrics['queue']!.accuracy).toBeCloseTo(0.75, 9)
     await expect(model.evaluate(tableFromRows([{ message: 'a' }]))).rejects.toMatchObject({ code: 'missing-column' })
+    const unlabelled = rows.map((each) => ({ ...each, queue: null, minutes: null }))
+    await expect(model.evaluate(tableFromRows(unlabelled))).rejects.toMatchObject({ code: 'empty-column' })
   })
 
   it('scores rows one by one for paired comparisons', async () => {
@@ -137,6 +139,17 @@ describe('loadModel refuses', () => {
   it('what is no model', async () => {
     await expect(loadModel(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'model-not-found' })
   })
+
+  it.each([{ spec: {} }, { spec: null }, { encoders: null }, { outputs: {} }, { files: null }, { signature: 5 }])(
+    'a model.json without its parts: %j',
+    async (changes) => {
+      const copy = damaged((path) => {
+        const file = join(path, 'model.json')
+        writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }))
+      })
+      await expect(loadModel(copy, { worker: false })).rejects.toMatchObject({ code: 'bad-model' })
+    },
+  )
 
   it('a model of another version, by name', async () => {
     const copy = damaged((path) => {

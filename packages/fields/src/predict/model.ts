@@ -1,4 +1,4 @@
-import type { Row, Table } from '@volant/data'
+import { type Row, type Table, VolantError } from '@volant/data'
 import { openSession, type Session } from '@volant/nn'
 import type { Signature } from '../folder/format.js'
 import { type ReadModel, readFolder } from '../folder/read.js'
@@ -113,6 +113,12 @@ class LoadedModel implements TrainedModel {
   async evaluate(table: Table): Promise<EvaluateReport> {
     const notes: string[] = []
     const data = await readDataset(table, this.spec, (note) => notes.push(note))
+    if (Object.values(data.labels).every((labels) => labels.every((label) => label === null))) {
+      const names = this.outputs.map(({ name }) => `"${name}"`).join(' or ')
+      throw new VolantError('empty-column', `"${table.path}" has no label in ${names}: there is nothing to measure.`, {
+        path: table.path,
+      })
+    }
     const answers = await this.answersTo(data)
     const confusion: EvaluateReport['confusion'] = {}
     for (const output of this.outputs) {

@@ -131,7 +131,7 @@ function asField(type: ReturnType<typeof inferType>, cells: Columns[string]): Fi
 }
 
 function explain(reasons: Readonly<Record<string, string>>): string {
-  const all = Object.entries(reasons).map(([column, reason]) => `"${column}" is ${reason}`)
+  const all = Object.entries(reasons).map(([column, reason]) => `"${column}": ${reason}`)
   return (
     all.slice(0, 5).join(', ') + (all.length > 5 ? ` and ${all.length - 5} more` : '') ||
     'the table has no other column'

@@ -58,6 +58,11 @@ describe('parseSpec', () => {
     ['inputs: {a: text}\noutputs: {b: category}\ntrain: {encoder: ccn}', /train\.encoder.*did you mean "cnn"/],
     ['inputs: {a: text', /not readable YAML/],
     ['just words', /expected/],
+    [
+      `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefgh'].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefg'[at]}`)}]\n`).join('')}`,
+      /^The spec is not readable YAML: .*alias.*\.$/i,
+    ],
+    [`inputs: {${'\u0001\u0002'.repeat(1000)}`, /^The spec is not readable YAML\P{Cc}{1,300}$/u],
   ])('refuses with a sentence: %s', (source, message) => {
     expect(problem(source).message).toMatch(message)
   })

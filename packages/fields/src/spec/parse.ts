@@ -27,11 +27,19 @@ function readYaml(text: string): unknown {
   if (error) {
     const line = error.linePos?.[0].line
     const where = line === undefined ? '' : ` in line ${line}`
-    throw new VolantError('bad-spec', `The spec is not readable YAML${where}: ${error.message.split('\n')[0]}`, {
-      line,
-    })
+    throw new VolantError('bad-spec', `The spec is not readable YAML${where}: ${firstLine(error)}`, { line })
   }
-  return document.toJS()
+  try {
+    return document.toJS()
+  } catch (cause) {
+    // Such as aliases that multiply without end.
+    throw new VolantError('bad-spec', `The spec is not readable YAML: ${firstLine(cause as Error)}.`, {}, { cause })
+  }
+}
+
+const firstLine = ({ message }: Error): string => {
+  const line = message.split('\n')[0]!.replaceAll(/\p{Cc}/gu, '\uFFFD')
+  return line.length > 200 ? `${line.slice(0, 200)} …` : line
 }
 
 interface Problem extends Record<string, unknown> {
