@@ -46,18 +46,23 @@ export async function readDataset(table: Table, spec: Spec, note: (message: stri
   if (table.rowCount === 0) throw new VolantError('empty-file', `"${table.path}" has no rows.`, { path: table.path })
   const columns = await table.toColumns(names)
   const inputs: Record<string, unknown[]> = {}
+  const missing: [string, number][] = []
   for (const [name, settings] of Object.entries(spec.inputs)) {
     const type = inputType(settings.type)
     const read = readColumn(columns[name]!, (cell) => type.read(cell, settings))
     tellUnreadable(name, read, note)
+    if (read.missing > 0 && read.missing < table.rowCount) missing.push([name, read.missing])
     inputs[name] = read.values
   }
+  tellMissing(table, missing, note)
   const labels: Record<string, unknown[]> = {}
   for (const [name, settings] of Object.entries(spec.outputs)) {
     const read = readColumn(columns[name]!, (cell) => outputType(settings.type).read(cell))
     if (read.unreadable > 0) throw unreadable('Output column', name, read)
     labels[name] = read.values
   }
+  const trimmed = Object.entries({ ...spec.inputs, ...spec.outputs }).filter(([, { type }]) => type !== 'text')
+  for (const [name] of trimmed) tellStraySpaces(name, columns[name]!, note)
   const texts = Object.keys(spec.inputs).map((name) => columns[name]!)
   return { rows: table.rowCount, inputs, labels, keys: duplicateKeys(texts, { normalised: true }) }
 }
@@ -102,6 +107,18 @@ function tellUnreadable(name: string, read: ReadColumn, note: (message: string) 
   if (read.unreadable > 0) {
     note(`Column "${name}": ${read.first!.message} in ${read.unreadable} of ${rows} rows; these count as missing.`)
   }
+}
+
+function tellMissing(table: Table, missing: [string, number][], note: (message: string) => void): void {
+  if (missing.length === 0) return
+  const listed = missing.slice(0, 10).map(([name, count]) => `"${name}" in ${count}`)
+  const more = missing.length > 10 ? ` and ${missing.length - 10} more inputs` : ''
+  note(`"${table.path}": of ${table.rowCount} rows these inputs are missing: ${listed.join(', ')}${more}.`)
+}
+
+function tellStraySpaces(name: string, cells: readonly Cell[], note: (message: string) => void): void {
+  const count = cells.filter((cell) => typeof cell === 'string' && cell !== '' && cell.trim() !== cell).length
+  if (count > 0) note(`Column "${name}": spaces at the start or end of ${count} cells are trimmed.`)
 }
 
 function unreadable(what: string, name: string, { unreadable: count, values, first }: ReadColumn): VolantError {
