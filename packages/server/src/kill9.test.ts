@@ -228,7 +228,7 @@ describe(`kill -9 at ${kills} random moments (VOLANT_SEED=${seed})`, () => {
         champions = new Set([(await victim.api('GET', '/endpoints/default')).champion])
       }
     },
-    60_000 + kills * 15_000,
+    60_000 + kills * 40_000,
   )
 
   async function endedIterations(): Promise<Json[]> {

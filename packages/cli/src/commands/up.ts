@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { command } from '../command.js'
 import { consoleFolder } from '../console-folder.js'
+import { Stopped } from '../terminal/terminal.js'
 
 export const up = command({
   name: 'up',
@@ -14,6 +15,7 @@ export const up = command({
   ],
   async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, json }, terminal) {
     const { startServer } = await import('@volant/server')
+    const { default: closeWithGrace } = await import('close-with-grace')
     const server = await startServer({
       port,
       host,
@@ -22,12 +24,16 @@ export const up = command({
       staticFolder: consoleFolder(),
       databaseUrl: process.env['DATABASE_URL'] || undefined,
     })
+    // Ctrl-C while it started.
+    if (terminal.signal.aborted) {
+      await server.close()
+      throw new Stopped()
+    }
     if (json) terminal.print(JSON.stringify({ url: server.url, port: server.port, ownerKey: server.ownerKey }))
     else {
       terminal.print(`Volant serves at ${server.url}   (API: ${server.url}/api/docs, Ctrl-C stops)`)
       if (server.ownerKey) terminal.print(`The owner's key, shown only now: ${server.ownerKey}`)
     }
-    const { default: closeWithGrace } = await import('close-with-grace')
     await new Promise<void>((resolve) => {
       closeWithGrace({ delay: 15_000 }, async ({ err }) => {
         if (err) terminal.note(`volant: ${err.stack ?? err.message}`)
