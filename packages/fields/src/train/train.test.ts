@@ -40,7 +40,9 @@ describe('train', () => {
     expect(report.baselines.linear.test!['queue']!.accuracy).toBe(accuracy)
     expect(report.chosen).toMatchObject([{ candidate: 'linear', weights: { queue: 1 } }])
     expect(report.spec.train.candidates).toEqual(['linear'])
-    expect(report.notes.join()).toMatch(/Not tried, as 240 training rows are fewer than the 1000 they need: \w+, \w+, \w+\./)
+    expect(report.notes.join()).toMatch(
+      /Not tried, as 240 training rows are fewer than the 1000 they need: \w+, \w+, \w+\./,
+    )
 
     const phases = events.flatMap((event) => (event.kind === 'phase' ? [event.phase] : []))
     expect(phases).toEqual(['read', 'baselines', 'choose', 'refit', 'evaluate', 'write'])
