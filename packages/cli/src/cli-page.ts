@@ -10,10 +10,19 @@ export function cliPage(): string {
       ...row.arguments.map(({ name, required }) => (required ? `<${name}>` : `[${name}]`)),
     ]
     const parts = [`## ${usage.join(' ')}`, `${row.summary}.`]
-    parts.push(['```bash', ...row.examples.flatMap(([line, does]) => [`# ${does}`, `npx ${line}`]), '```'].join('\n'))
+    parts.push(
+      [
+        '```bash',
+        ...row.examples.flatMap(([line, does]) => [`# ${does}`, line.replace(/\bvolant\b/, 'npx volant')]),
+        '```',
+      ].join('\n'),
+    )
     const rows = [
       ...row.arguments.map(({ name, description }) => [name, description]),
-      ...row.options.map((name) => [`\`${optionTable[name].flags}\``, optionTable[name].description]),
+      ...row.options.map((name) => [
+        `\`${optionTable[name].flags.replaceAll('|', '\\|')}\``,
+        optionTable[name].description,
+      ]),
     ]
     parts.push(
       [

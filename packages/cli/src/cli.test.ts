@@ -116,6 +116,14 @@ describe('wrong usage ends with 2', () => {
   })
 })
 
+it('takes --version after a command for an option of that command', () => {
+  expect(volant(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  const { status, stderr, stdout } = volant(['rollback', 'desk', '--version', 'v1', '--url', 'http://127.0.0.1:1'])
+  expect(stdout).toBe('')
+  expect(stderr).toContain('No server answers')
+  expect(status).toBe(1)
+})
+
 describe('bad input ends with 1 and one sentence, nothing written', () => {
   const big = 'x'.repeat(10_000_001)
   it.each<[string, string | Buffer, string, RegExp]>([

@@ -82,8 +82,8 @@ export const optionTable = {
   },
   encoder: {
     flags: '--encoder <name>',
-    description: 'text encoder: auto, tfidf, bag, cnn or transformer',
-    parse: choice('auto', 'tfidf', 'bag', 'cnn', 'transformer'),
+    description: 'text encoder: auto, linear (= tfidf), bag, cnn or transformer',
+    parse: choice('auto', 'linear', 'tfidf', 'bag', 'cnn', 'transformer'),
   },
   timeLimit: {
     flags: '--time-limit <time>',

@@ -25,6 +25,8 @@ function program(terminal: Terminal): Commander {
   const root = new Commander('volant')
     .description('Start on a large model. Own a small one that your users keep improving.')
     .version(version, '-V, --version')
+    // Else `volant rollback desk --version <id>` would be taken for a question about the program.
+    .enablePositionalOptions()
     .showHelpAfterError('(see --help)')
     .configureOutput({
       writeErr: (text) => terminal.note(text.trimEnd()),

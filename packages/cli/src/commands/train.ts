@@ -32,7 +32,10 @@ export const train = command({
   options,
   examples: [
     ['volant train tickets.csv --outputs queue --out model', 'infer inputs and types, choose the best model'],
-    ['volant train tickets.csv --inputs text --outputs queue --test later.csv --out model', 'one input, own test file'],
+    [
+      'volant train tickets.csv --inputs message --outputs queue --test later.csv --out model',
+      'one input, own test file',
+    ],
     ['volant train tickets.csv --spec spec.yaml --out model', 'from a spec (see volant init)'],
     ['volant train tickets.csv --outputs queue --encoder cnn --time-limit 2m --json --out model', 'one JSON report'],
   ],

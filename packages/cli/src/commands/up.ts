@@ -10,7 +10,7 @@ export const up = command({
   options: ['port', 'host', 'data', 'keys', 'json'],
   examples: [
     ['volant up', 'http://127.0.0.1:4600, data in ./volant-data'],
-    ['volant up --host 0.0.0.0 --port 80 --data /srv/volant', 'for others too: keys are then needed'],
+    ['volant up --host 0.0.0.0 --port 8080 --data /srv/volant', 'for others too: keys are then needed'],
     ['DATABASE_URL=postgres://… volant up', 'on a PostgreSQL server'],
   ],
   async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, json }, terminal) {
