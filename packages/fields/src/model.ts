@@ -104,10 +104,11 @@ export interface Trained<I extends Inputs, O extends Outputs> {
   readonly folder: string
   readonly report: TrainReport
   readonly model: TrainedModel
-  /** Throws VolantError `bad-row` when the row cannot be read. */
-  predict(row: InputRow<I>): Promise<Answers<O>>
   /** In the order of the rows; a row that cannot be read has its error in its place. */
   predict(rows: readonly InputRow<I>[]): Promise<(Answers<O> | PredictionError)[]>
+  // The last one: it is the one that the compiler speaks of when a call fits none.
+  /** Throws VolantError `bad-row` when the row cannot be read. */
+  predict(row: InputRow<I>): Promise<Answers<O>>
   evaluate(data: Source): Promise<EvaluateReport>
   close(): Promise<void>
 }
