@@ -134,6 +134,7 @@ describe('the API around the loop', () => {
     expect(await server.ended(`/projects/bare/runs/${run.id}`)).toMatchObject({ state: 'done' })
     const { spec } = await server.api('GET', '/projects/bare')
     expect(Object.keys(spec.inputs)).toContain('message')
+    expect(spec.train.candidates).toBeUndefined()
     expect(await server.api('GET', '/projects/bare/test-set')).toMatchObject({
       origin: 'share',
       rows: 18,

@@ -4,7 +4,7 @@ import { refuse } from '../errors.js'
 import { cutPage, type Page, type Paging } from '../schema.js'
 import type { Journal, Store, Tables } from '../store/index.js'
 import type { NewProject, Project, ProjectChange } from './schema.js'
-import { deleteProject, findProject, insertProject, listProjects, updateProject } from './store.js'
+import { deleteProject, findProject, insertProject, listProjects, updateProject, updateSpec } from './store.js'
 
 /** The projects: one need each, with its data, models and channels. */
 export class Projects {
@@ -53,6 +53,11 @@ export class Projects {
     const project = { ...(await this.get(id)), ...change, updatedAt: new Date().toISOString() }
     await updateProject(this.#store.db, project)
     return project
+  }
+
+  /** Gives a project that described none the spec that was inferred from its rows. */
+  async keepSpec(trx: Kysely<Tables>, id: string, spec: Record<string, unknown>): Promise<void> {
+    await updateSpec(trx, id, spec)
   }
 
   /** A stage says how it removes what it holds of a project; tables that refer to the project's row empty themselves. */

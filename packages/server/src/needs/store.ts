@@ -63,6 +63,14 @@ export async function updateProject(db: Kysely<Tables>, project: Project): Promi
     .execute()
 }
 
+export async function updateSpec(db: Kysely<Tables>, id: string, spec: Record<string, unknown>): Promise<void> {
+  await db
+    .updateTable('projects')
+    .set({ spec: orderedJson(spec), updated_at: new Date() })
+    .where('id', '=', id)
+    .execute()
+}
+
 export async function findProject(db: Kysely<Tables>, id: string): Promise<Project | undefined> {
   const row = await db.selectFrom('projects').selectAll().where('id', '=', id).executeTakeFirst()
   return row && view(row)

@@ -223,9 +223,9 @@ export class Runs {
       await insertEvaluation(trx, kept)
       if (!(await changeRun(trx, record.id, { state: 'done', version: made.id, spec, ended_at: new Date() })))
         throw new VolantError('cancelled', 'The run was cancelled.')
+      if (!project.spec?.['inputs'] && !record.request.spec) await projects.keepSpec(trx, project.id, openSpec(spec))
       return made.id
     })
-    if (!project.spec?.['inputs'] && !record.request.spec) await projects.change(project.id, { spec })
     events.emit(project.id, { kind: 'run', id: record.id, state: 'done' })
     return { version }
   }
@@ -259,6 +259,12 @@ export class Runs {
       endedAt: iso(run.ended_at),
     }
   }
+}
+
+/** The spec without the candidates that one training chose: with more rows the next one chooses anew. */
+function openSpec(spec: Record<string, unknown>): Record<string, unknown> {
+  const { candidates: _, ...train } = spec['train'] as Record<string, unknown>
+  return { ...spec, train }
 }
 
 /** What to predict: as the run says, else as its spec or the project's says. */
