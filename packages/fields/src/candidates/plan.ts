@@ -28,7 +28,7 @@ const usableShare = 0.5
 const linearSeconds = 4
 
 /**
- * What to train for a spec: the one that `train.encoder` names, those that an earlier training kept, or for `auto` the
+ * What to train for a spec: the one that `train.encoder` names, those that an earlier training compared, or for `auto` the
  * linear model and what the time limit allows. Work is counted, not timed, so that the same spec and rows give the same plan.
  */
 export function planCandidates(spec: Spec, outputs: readonly FittedOutput[], train: Dataset): Plan {

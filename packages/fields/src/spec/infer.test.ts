@@ -127,7 +127,7 @@ describe('specYaml', () => {
         split: null
         # After choosing, train the winner again on train + valid.
         refit: true
-        # The candidates kept by an earlier training; written by it so that training the saved spec repeats it.
+        # The candidates an earlier training compared; written by it so that training the saved spec repeats it.
         # candidates:
       "
     `)

@@ -76,7 +76,7 @@ export const trainSettings = z.strictObject({
     .array(z.string())
     .min(1)
     .optional()
-    .describe('The candidates kept by an earlier training; written by it so that training the saved spec repeats it.'),
+    .describe('The candidates an earlier training compared; written by it so that training the saved spec repeats it.'),
 })
 
 export type TrainSettings = z.infer<typeof trainSettings>

@@ -37,7 +37,7 @@ const folds = 5
 /** Trains the baseline and the planned candidates on the training rows and chooses by rows they have not seen. */
 export async function searchCandidates(input: SearchInput): Promise<Search> {
   const { spec, outputs, parts, progress } = input
-  const plan = planCandidates(spec, outputs, parts.train)
+  const plan = onlyJudged(planCandidates(spec, outputs, parts.train), parts.valid)
   for (const note of plan.notes) progress.note(note)
   const networks = plan.candidates.filter(({ name }) => name !== linear.name)
   progress.plan(plannedWork(plan, spec))
@@ -61,6 +61,18 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
   return { plan, shares, blend, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
 }
 
+/** Without validation rows no network can be compared with the linear model, which is judged by rows held out in turn. */
+function onlyJudged(plan: Plan, valid: Dataset): Plan {
+  const names = plan.candidates.map(({ name }) => name)
+  if (valid.rows > 0 || names.length === 1 || !names.includes(linear.name)) return plan
+  const others = names.filter((name) => name !== linear.name).join(', ')
+  return {
+    candidates: [linear],
+    seconds: new Map([[linear.name, plan.seconds.get(linear.name)!]]),
+    notes: [...plan.notes, `Not tried, as no validation rows are there to compare by: ${others}.`],
+  }
+}
+
 /** Nominal seconds by phase. */
 function plannedWork({ seconds }: Plan, spec: Spec): Partial<Record<TrainPhase, number>> {
   const all = [...seconds.values()].reduce((sum, each) => sum + each, 0)
@@ -82,7 +94,10 @@ async function alone(input: SearchInput, validRaw: ReadonlyMap<string, Judged['r
   return choose(input.outputs, judged.candidates, judged.rows).shares[0]!
 }
 
-/** Scores on rows that were not learnt from: the validation rows or, where these are few, training rows held out in turn. */
+/**
+ * Scores on rows that were not learnt from: the validation rows or, where these are few, training rows held out in turn.
+ * A network that was asked for by name ships unjudged where there are no validation rows.
+ */
 async function judge(
   input: SearchInput,
   names: readonly string[],
@@ -90,8 +105,8 @@ async function judge(
 ): Promise<{ candidates: Judged[]; rows: Dataset }> {
   const { valid } = input.parts
   if (valid.rows < enoughToJudge && names.length === 1 && names[0] === linear.name) return heldOutInTurn(input)
-  if (valid.rows === 0) return heldOutInTurn(input)
-  return { candidates: names.map((name) => ({ name, raw: validRaw.get(name)! })), rows: valid }
+  const noScores = Object.fromEntries(input.outputs.map(({ name }) => [name, new Float32Array(0)]))
+  return { candidates: names.map((name) => ({ name, raw: validRaw.get(name) ?? noScores })), rows: valid }
 }
 
 /** Linear models, each trained without one fold, score the fold they have not seen. */

@@ -63,6 +63,25 @@ describe('train', () => {
     expect(other.id).not.toBe(first.id)
   })
 
+  it('repeats a choice among several from the spec it stored, byte for byte', async () => {
+    const first = await run(tickets(90), { ...queueSpec, train: { candidates: ['linear', 'bag'], epochs: 1 } })
+    const kept = first.chosen.filter(({ weights }) => weights['queue']! > 0)
+    expect(kept.map(({ candidate }) => candidate)).toEqual(['linear'])
+    expect((await run(tickets(90), first.spec)).id).toBe(first.id)
+  })
+
+  it('ships the encoder that was asked for, and only the linear model by itself, without validation rows', async () => {
+    const train: SpecInput['train'] = { encoder: 'bag', epochs: 2, split: [0.8, 0, 0.2] }
+    const asked = await run(tickets(100), { ...queueSpec, train })
+    expect(asked.chosen).toMatchObject([{ candidate: 'bag', weights: { queue: 1 } }])
+    expect(asked.metrics.valid).toBeNull()
+    expect(asked.metrics.test!['queue']!.accuracy).toBeGreaterThan(0)
+    const several: SpecInput['train'] = { ...train, encoder: 'auto', candidates: ['linear', 'bag'] }
+    const compared = await run(tickets(100), { ...queueSpec, train: several })
+    expect(compared.chosen).toMatchObject([{ candidate: 'linear' }])
+    expect(compared.notes.join()).toMatch(/no validation rows are there to compare by: bag/)
+  })
+
   it('runs outside on stock ONNX Runtime, from the tensors of examples.json alone', async () => {
     const spec: SpecInput = {
       inputs: { message: 'text', plan: 'category', age: 'number', vip: 'boolean' },

@@ -166,7 +166,7 @@ function makeReport(input: ReportInput): TrainReport {
     seconds,
     examplesPerSecond: rows / seconds,
     parameters: shipped.parts.reduce((sum, { candidate }) => sum + parametersOf(candidate), 0),
-    spec: { ...spec, train: { ...spec.train, candidates: shipped.parts.map(({ candidate }) => candidate.name) } },
+    spec: { ...spec, train: { ...spec.train, candidates: search.plan.candidates.map(({ name }) => name) } },
     split: parts.report,
     chosen: search.shares.map(({ calibration: _, ...share }) => share),
     metrics: metrics(own),
