@@ -59,6 +59,7 @@ export function makeLoop(shared: Shared) {
     return keys && { inputs, keys }
   }
   const datasets = new Datasets(store, events, testKeys)
+  projects.onRemove((trx, project) => channels.forget(trx, project))
   projects.onRemoved((project) => datasets.removeFiles(project))
   const profiles = new Profiles(datasets, testSets)
   const evaluations = new Evaluations(store)

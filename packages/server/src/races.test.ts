@@ -75,7 +75,8 @@ describe('at the same time', () => {
     expect([...codes].filter((code) => /^5/.test(code))).toEqual([])
     expect(existsSync(path.join(server.folder, 'datasets', 'desk'))).toBe(false)
     await server.api('POST', '/projects', { id: 'desk', name: 'Desk', spec: ticketSpec })
-    for (const list of ['/predictions', '/feedback', '/datasets']) expect((await api('GET', list)).items).toEqual([])
+    for (const list of ['/predictions', '/feedback', '/datasets', '/usage'])
+      expect((await api('GET', list)).items).toEqual([])
   })
 
   it('a client that never ends its request does not hold the stop', async () => {

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
-import { type Log, type Store, silent } from '../store/index.js'
+import { type Kysely, sql } from 'kysely'
+import { type Log, type Store, silent, type Tables } from '../store/index.js'
 import { type Quota, QuotaCounter } from './quota.js'
 import { dayOf, type UsageOfDay } from './usage.js'
 
@@ -107,6 +107,11 @@ export class Channels {
       errors: Number(row.errors),
       feedback: Number(row.feedback),
     }))
+  }
+
+  /** Removes the usage of a project, so that the next of its name starts anew. What a running process counted for quotas stays. */
+  async forget(trx: Kysely<Tables>, project: string): Promise<void> {
+    await trx.deleteFrom('channel_usage').where('project', '=', project).execute()
   }
 
   close(): void {

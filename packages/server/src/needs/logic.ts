@@ -30,9 +30,14 @@ export class Projects {
       createdAt: now,
       updatedAt: now,
     }
-    // What waits for a deleted project of this id must not become this one's.
+    // What waits for a deleted project of this id, or came late, must not become this one's.
     await this.#journal.flush()
-    if (!(await insertProject(this.#store.db, project)))
+    const isNew = await this.#store.db.transaction().execute(async (trx) => {
+      if (!(await insertProject(trx, project))) return false
+      for (const removal of this.#removals) await removal(trx, project.id)
+      return true
+    })
+    if (!isNew)
       throw refuse('project-exists', `A project with the id "${project.id}" exists already; choose another id.`)
     return project
   }
