@@ -1,4 +1,4 @@
-import { isMissing, parseBoolean, VolantError } from '@volant/data'
+import { isMissingNumber, parseBoolean, VolantError } from '@volant/data'
 import { type ClassesState, classesDecoder } from '../decoders/classes.js'
 import { type BooleanState, flags } from '../encoders/boolean.js'
 import type { Encoder } from '../encoders/encoder.js'
@@ -9,7 +9,8 @@ import { booleanInputSettings, booleanOutputSettings } from './settings.js'
 const written: Record<string, boolean> = { yes: true, y: true, '1': true, no: false, n: false, '0': false }
 
 function read(cell: Parameters<InputType['read']>[0]): boolean | null {
-  if (isMissing(cell)) return null
+  // NA, n/a, null and the like: inference counts them as missing too.
+  if (isMissingNumber(cell)) return null
   const value = parseBoolean(cell) ?? written[String(cell).trim().toLowerCase()]
   if (value === undefined) throw new UnreadableCell('true or false (or yes/no, 1/0)', cell)
   return value

@@ -54,7 +54,7 @@ function readRow(fields: readonly Field[], row: Row): unknown[] {
     )
   }
   return fields.map(({ name, settings, type }) => {
-    const cell = row[name]
+    const cell = Object.hasOwn(row, name) ? row[name] : null
     if (typeof cell === 'object' && cell !== null)
       throw new BadRow(`input "${name}": expected one value, found an object`)
     try {

@@ -1,4 +1,4 @@
-import { type Cell, split, type Table, VolantError } from '@volant/data'
+import { type Cell, type Split, split, type Table, VolantError } from '@volant/data'
 import type { Spec } from '../spec/schema.js'
 import { type Dataset, join, pick, readDataset } from './dataset.js'
 
@@ -44,6 +44,7 @@ export async function readParts(sources: Sources, spec: Spec, note: (message: st
   const train = pick(all, places.train)
   const valid = given.valid ?? pick(all, places.valid)
   const test = given.test ?? (places.test.length > 0 ? pick(all, places.test) : null)
+  tellEmptyParts(places, ratios, note)
   const overlap = { valid: shared(train, given.valid), test: shared(train, given.test) }
   for (const [part, rows] of Object.entries(overlap)) {
     if (rows > 0) note(`${rows} rows of the ${part} file also occur in the training rows; nothing was changed.`)
@@ -61,6 +62,14 @@ export async function readParts(sources: Sources, spec: Spec, note: (message: st
       overlap,
     },
   }
+}
+
+/** Rows with equal inputs stay together, and a class's only rows in training: little may be left to judge by. */
+function tellEmptyParts(places: Split, ratios: readonly number[] | null, note: (message: string) => void): void {
+  const empty = (['valid', 'test'] as const).filter((part, at) => ratios?.[at + 1] && places[part].length === 0)
+  if (empty.length === 0) return
+  const parts = `${empty.join(' and ')} part${empty.length > 1 ? 's' : ''}`
+  note(`Rows with equal inputs stay together and every class is needed in training: no row is left for the ${parts}.`)
 }
 
 /** Rows to train the shipped model on: train and valid. */

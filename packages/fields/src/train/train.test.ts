@@ -181,6 +181,18 @@ describe('train', () => {
     expect(said).toMatch(/1 of 120 rows have no label and are left out/)
   })
 
+  it('takes NA among true and false for a missing label, as inference does', async () => {
+    const rows = tickets(120).map((row, at) => ({ ...row, urgent: at % 10 === 0 ? 'NA' : String(row['urgent']) }))
+    const { notes } = await run(rows, { inputs: { message: 'text' }, outputs: { urgent: 'boolean' } })
+    expect(notes.join()).toMatch(/12 of 120 rows have no label and are left out/)
+  })
+
+  it('says when rows with equal inputs leave none to test with', async () => {
+    const { split, notes } = await run(tickets(90), { inputs: { plan: 'category' }, outputs: { queue: 'category' } })
+    expect(split).toMatchObject({ train: 90, valid: 0, test: 0 })
+    expect(notes.join()).toMatch(/no row is left for the valid and test parts/)
+  })
+
   it('chooses the positive class: as asked, else true / yes / 1, else the rarer', async () => {
     const labelled = (labels: [string, string]) =>
       tickets(120).map((row, at) => ({ ...row, queue: labels[at % 3 === 0 ? 1 : 0]! }))
