@@ -76,12 +76,14 @@ function print(terms: Terms): Dim {
 /** The normal form of a dim: `dim('T*B')` is `'B*T'`, `dim('3')` is `3`. */
 export const dim = (value: Dim): Dim => (typeof value === 'number' ? value : print(parse(value)))
 
+/** The sum in normal form. */
 export function addDims(...dims: Dim[]): Dim {
   const sum: Terms = new Map()
   for (const d of dims) for (const [key, coefficient] of parse(d)) addTerm(sum, key, coefficient)
   return print(sum)
 }
 
+/** The product in normal form. */
 export function multiplyDims(...dims: Dim[]): Dim {
   if (dims.every((d) => typeof d === 'number')) return dims.reduce<number>((a, b) => a * (b as number), 1)
   let product: Terms = new Map([['', 1]])
@@ -130,6 +132,7 @@ export function floorDivideDims(a: Dim, b: number): Dim {
 /** Number of elements. */
 export const sizeOf = (shape: Shape): Dim => multiplyDims(...shape)
 
+/** Whether all dims have the same normal form. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i])
 
 export const printShape = (shape: Shape): string => `[${shape.join(',')}]`

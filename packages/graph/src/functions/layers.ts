@@ -34,7 +34,9 @@ export function feedForward(x: Value, w1: Value, b1: Value, w2: Value, b2: Value
   return reshape(y, [...x.shape.slice(0, -1), y.shape[1]!])
 }
 
+/** e^x over its sum along the axis; the shape of x, each line sums to 1. */
 export const softmax = (x: Value, axis = -1): Value => apply('softmax', [x], { axis: axisOf(x, axis, 'softmax') })
+/** Logarithm of softmax, also where softmax is too small for a float. */
 export const logSoftmax = (x: Value, axis = -1): Value =>
   apply('logSoftmax', [x], { axis: axisOf(x, axis, 'logSoftmax') })
 

@@ -25,6 +25,7 @@ export function reshape(x: Value, shape: Shape): Value {
 /** Output axis i is input axis perm[i]. */
 export const transpose = (x: Value, perm: readonly number[]): Value => apply('transpose', [x], { perm })
 
+/** Joins values that are alike in all other axes, in order; a negative axis counts from the end. */
 export const concat = (values: readonly Value[], axis: number): Value =>
   values.length === 1 ? values[0]! : apply('concat', values, { axis: axisOf(values[0]!, axis, 'concat') })
 
@@ -99,6 +100,7 @@ export const range = (builder: Builder, limit: Dim): Value => builder.append('ra
 export const fill = (builder: Builder, shape: Shape, value: number, dtype: DType = 'float32'): Value =>
   builder.append('fill', [], { shape: shape.map(dim), value, dtype })[0]!
 
+/** Zeros of the shape and dtype of x. */
 export const zerosLike = (x: Value): Value => fill(x.builder, x.shape, 0, x.dtype)
 
 /** Slices of x along the axis, `table[..., ids, ...]`; ids are int64 or int32, never negative. */

@@ -3,6 +3,7 @@ import { NnError } from '../errors.js'
 /** The learning rate of a step (counted from 0) of a run of `total` steps. */
 export type Schedule = (step: number, total: number) => number
 
+/** The same rate in every step. */
 export const constant =
   (rate: number): Schedule =>
   () =>
