@@ -75,5 +75,5 @@ describe('the gate, as a growing share of a batch of feedback is spoiled', () =>
     expect(differences).toEqual([...differences].sort((a, b) => b - a))
     expect(outcomes[0]?.decision).toBe('promoted')
     expect(outcomes.at(-1)?.decision).not.toBe('promoted')
-  }, 240_000)
+  }, 900_000)
 })
