@@ -71,28 +71,31 @@ const chinese: Words = {
   difference: (difference, low, high) => `；差异为 ${difference}，95% 置信区间为 ${low} 到 ${high}。`,
 }
 
-const news = (labels: number) => `new labels (${labels})`
+/** `1 new label counts`, `20 new labels count` */
+const news = (labels: number, one = '', many = '') =>
+  labels === 1 ? `1 new label${one}` : `${labels} new labels${many}`
 
 const ends: Record<
   string,
   { en: (labels: number, output?: string) => string; zh: (labels: number, output?: string) => string }
 > = {
   promoted: {
-    en: (labels) => `That is proven better, so the new model answers from now on (new labels: ${labels}).`,
+    en: (labels) => `That is proven better, so the new model answers from now on (${news(labels)}).`,
     zh: (labels) => `已证明更好，新模型从现在起负责回答（${labels} 个新标签）。`,
   },
   kept: {
-    en: (labels) => `That is not proven better, so the champion stays; the ${news(labels)} count again next time.`,
+    en: (labels) =>
+      `That is not proven better, so the champion stays; the ${news(labels, ' counts', ' count')} again next time.`,
     zh: (labels) => `尚不能证明更好，因此保留现任模型；这 ${labels} 个新标签下次仍会计入。`,
   },
   'kept-output-worse': {
     en: (labels, output) =>
-      `Overall it is better, but "${output}" got provably worse, so the champion stays; the ${news(labels)} count again next time.`,
+      `Overall it is better, but "${output}" got provably worse, so the champion stays; the ${news(labels, ' counts', ' count')} again next time.`,
     zh: (labels, output) => `总体更好，但“${output}”已证明变差，因此保留现任模型；这 ${labels} 个新标签下次仍会计入。`,
   },
   'set-aside': {
     en: (labels) =>
-      `That is proven worse, so the champion stays and the ${news(labels)} are set aside until somebody looks at them and releases them.`,
+      `That is proven worse, so the champion stays and the ${news(labels, ' is', ' are')} set aside until somebody looks and releases what is right.`,
     zh: (labels) => `已证明更差，因此保留现任模型，并将这 ${labels} 个新标签搁置，待人工检查后再放行。`,
   },
 }
