@@ -32,7 +32,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     steps.say(words.watch(address))
     const story = await tellStory(project, { owner, plan: planOf(tickets), words, steps, signal })
     const seconds = (Date.now() - started) / 1000
-    for (const line of closingScreen(story, words, { address, width, seconds, held: !exit })) say(line)
+    const again = `npx volant up${options.data === undefined ? '' : ` --data ${options.data}`}`
+    for (const line of closingScreen(story, words, { address, width, seconds, again: exit ? again : undefined }))
+      say(line)
     const report = reportOf(story, seconds)
     if (json) print(JSON.stringify(report))
     if (!exit) await aborted(signal)

@@ -74,7 +74,6 @@ describe('the closing screen', () => {
       address: 'http://127.0.0.1:4600/#/helpdesk',
       width: 100,
       seconds: 190,
-      held: true,
     })
     const text = lines.join('\n')
     for (const figure of [

@@ -9,7 +9,7 @@ import type { Words } from './words.js'
 export function closingScreen(
   story: Story,
   words: Words,
-  { address, width, seconds, held }: { address: string; width: number; seconds: number; held: boolean },
+  { address, width, seconds, again }: { address: string; width: number; seconds: number; again?: string },
 ): string[] {
   const rule = '─'.repeat(Math.min(width, 100))
   const facts = words.facts(story, factsOf(story))
@@ -27,7 +27,7 @@ export function closingScreen(
       (line) => `    ${line}`,
     ),
     '',
-    `  ${words.page(address, held)}`,
+    `  ${words.page(address, again)}`,
     rule,
   ]
 }

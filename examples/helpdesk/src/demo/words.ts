@@ -98,8 +98,9 @@ const en = {
     whole(minutes),
     whole(money),
   ],
-  page: (address: string, held: boolean) =>
-    held ? `The page: ${address}   (Ctrl-C stops)` : `The page was at ${address}; see it again with: npx volant up`,
+  /** `again`: the command that shows the page once this program has ended; without it the page stays open. */
+  page: (address: string, again?: string) =>
+    again ? `The page was at ${address}; see it again with: ${again}` : `The page: ${address}   (Ctrl-C stops)`,
   stopped: 'Stopped. The data folder is whole; the next demo starts a fresh project.',
 }
 
@@ -169,8 +170,8 @@ const zh: Words = {
   channelsTitle: '按渠道看后来的邮件（渠道是模拟的：.com 与其他）：',
   channelColumns: (currency) => ['渠道', '邮件', '队列正确', '自动', '其中正确', '节省分钟', `节省 ${currency}`],
   channelRow: en.channelRow,
-  page: (address, held) =>
-    held ? `页面：${address}   （Ctrl-C 停止）` : `页面地址曾是 ${address}；再次查看：npx volant up`,
+  page: (address, again) =>
+    again ? `页面地址曾是 ${address}；再次查看：${again}` : `页面：${address}   （Ctrl-C 停止）`,
   stopped: '已停止。数据文件夹完好；下次演示会新建项目。',
 }
 

@@ -11,7 +11,7 @@ export const demo = command({
     ['volant demo', 'under 5 minutes, then the page stays open'],
     ['volant demo --exit --json', 'stop at the end, with one JSON line'],
   ],
-  async run(_args, { exit, json, port = 4600, data = 'volant-data', lang }, terminal) {
+  async run(_args, { exit, json, port = 4600, data, lang }, terminal) {
     const { startServer } = await import('@volant/server')
     const { runDemo } = await helpdesk()
     await runDemo({
