@@ -143,20 +143,16 @@ function readTensor(t: Message<'Tensor'>): Tensor {
   return tensor
 }
 
-const writeValueInfo = ({ name, dtype, shape }: OnnxValueInfo): Message<'ValueInfo'> => ({
-  name,
-  type: {
-    tensor: {
-      elementType: elementTypes[dtype],
-      shape: { dims: shape.map((d) => (typeof d === 'number' ? { value: d } : { name: d })) },
-    },
-  },
-})
+function writeValueInfo({ name, dtype, shape, sequence }: OnnxValueInfo): Message<'ValueInfo'> {
+  const dims = shape.map((d) => (typeof d === 'number' ? { value: d } : { name: d }))
+  const type = { tensor: { elementType: elementTypes[dtype], shape: { dims } } }
+  return { name, type: sequence ? { sequence: { element: type } } : type }
+}
 
-function readValueInfo(info: Message<'ValueInfo'>): OnnxValueInfo {
-  const name = info.name ?? ''
-  const dtype = dtypes.get(info.type?.tensor?.elementType ?? 0)
+function readValueInfo({ name = '', type }: Message<'ValueInfo'>): OnnxValueInfo {
+  const tensor = type?.tensor ?? type?.sequence?.element?.tensor
+  const dtype = dtypes.get(tensor?.elementType ?? 0)
   if (!dtype) throw new GraphError(`the ONNX value "${name}" is not a tensor of a type we have`)
-  const dims = info.type?.tensor?.shape?.dims ?? []
-  return { name, dtype, shape: dims.map((d, i) => d.value ?? (d.name || `${name}_${i}`)) }
+  const shape = (tensor?.shape?.dims ?? []).map((d, i) => d.value ?? (d.name || `${name}_${i}`))
+  return { name, dtype, shape, ...(type?.sequence ? { sequence: true } : {}) }
 }

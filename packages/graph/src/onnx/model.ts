@@ -26,6 +26,8 @@ export interface OnnxValueInfo {
   name: string
   dtype: DType
   shape: readonly (number | string)[]
+  /** True for a sequence of such tensors. */
+  sequence?: boolean
 }
 
 export interface OnnxGraph {

@@ -3,6 +3,9 @@ import type { DType, Tensor } from '@volant/graph'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { NnError } from '../errors.js'
 
+/** The name of the output that ends a run before anything is copied; see unfetched.ts. */
+export const REFUSED = ':refused'
+
 /** A named tensor a session takes or gives; named dims (`batch`) may have any size. */
 export interface Port {
   readonly name: string
@@ -49,10 +52,10 @@ export async function createSession(model: Uint8Array | string, settings: Sessio
 }
 
 function ports(metadata: readonly InferenceSession.ValueMetadata[]): Port[] {
-  return metadata.map((value) => {
-    if (!value.isTensor)
-      throw new NnError('bad-model', `ONNX model: "${value.name}" is not a tensor`, { name: value.name })
-    return { name: value.name, dtype: value.type as DType, dims: value.shape }
+  return metadata.flatMap((value) => {
+    if (value.isTensor) return { name: value.name, dtype: value.type as DType, dims: value.shape }
+    if (value.name === REFUSED) return []
+    throw new NnError('bad-model', `ONNX model: "${value.name}" is not a tensor`, { name: value.name })
   })
 }
 
@@ -65,9 +68,12 @@ export async function runSession(
   try {
     return (await session.run(feeds, fetches)) as Record<string, OrtTensor>
   } catch (cause) {
-    throw new NnError('run-failed', `The model could not be run: ${(cause as Error).message}`, {}, { cause })
+    throw runFailed(cause)
   }
 }
+
+export const runFailed = (cause: unknown): NnError =>
+  new NnError('run-failed', `The model could not be run: ${(cause as Error).message}`, {}, { cause })
 
 /** Refuses a tensor that is missing, of another dtype, or of dims the port does not take. */
 export function checkFeed(port: Port, tensor: Tensor | undefined): void {

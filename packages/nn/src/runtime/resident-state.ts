@@ -1,13 +1,16 @@
-import type { Tensor } from '@volant/graph'
+import { type Tensor, tensorOf } from '@volant/graph'
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
 import { NnError } from '../errors.js'
-import { checkFeed, createSession, fromOrt, type OnnxSession, runSession, toOrt } from './onnx-session.js'
+import { checkFeed, createSession, fromOrt, type OnnxSession, type Port, runSession, toOrt } from './onnx-session.js'
 import type { Program, TableAccess, TableRows } from './program.js'
+import { runIntoPlace, withRefusedOutput } from './unfetched.js'
 
 type Feeds = Record<string, OrtTensor>
 
 interface Loaded extends Program {
   readonly onnx: OnnxSession
+  /** Where a program that changes state writes its results. */
+  readonly places?: Readonly<Record<string, OrtTensor>>
 }
 
 /** The tensors that stay in the runtime's thread (weights, moments, accumulated gradients) and the programs over them. */
@@ -21,8 +24,12 @@ export class ResidentState {
   /** Makes a session for the program; a program of the same name is replaced. */
   async load(name: string, program: Program, settings: { threads: number }): Promise<void> {
     await this.#programs.get(name)?.onnx.session.release()
-    const onnx = await createSession(program.model, { ...settings, training: program.training })
-    this.#programs.set(name, { ...program, onnx })
+    const changes = program.updates.length > 0 || rowOutputs(program).length > 0
+    const model = changes ? withRefusedOutput(program.model) : program.model
+    const onnx = await createSession(model, { ...settings, training: program.training })
+    const results = onnx.outputs.filter((port) => program.results.includes(port.name))
+    const places = changes ? Object.fromEntries(results.map((port) => [port.name, placeFor(port)])) : undefined
+    this.#programs.set(name, { ...program, onnx, places })
   }
 
   /** Runs a program on a batch and the resident state; returns its results. */
@@ -31,23 +38,26 @@ export class ResidentState {
     if (!program) throw new NnError('unknown-program', `There is no program "${name}"; load it first`, { name })
     const tables = program.tables.map((access) => this.#choose(access, batch))
     const feeds = this.#feeds(program, batch, tables)
-    const fetches: Record<string, OrtTensor | null> = {}
-    for (const output of [...program.results, ...rowOutputs(program)]) fetches[output] = null
-    for (const { output, state } of program.updates) fetches[output] = this.#resident(state).ort
-    const outputs = await runSession(program.onnx, feeds, fetches)
-    for (const table of tables) this.#putBack(table, outputs, program.clear)
+    if (!program.places) {
+      const fetches = Object.fromEntries(program.results.map((output) => [output, null]))
+      const outputs = await runSession(program.onnx, feeds, fetches)
+      return Object.fromEntries(program.results.map((output) => [output, fromOrt(outputs[output]!)]))
+    }
+    const places = { ...program.places }
+    for (const { output, state } of program.updates) places[output] = this.#resident(state).ort
+    for (const table of tables) Object.assign(places, this.#rowPlaces(table))
+    await runIntoPlace(program.onnx.session, feeds, places)
+    for (const table of tables) this.#putBack(table, places, program.clear)
     for (const state of program.clear)
       if (!isRowState(program, state)) this.#resident(state).tensor.data.fill(0 as never)
-    discard(Object.keys(outputs).flatMap((output) => (program.results.includes(output) ? [] : [outputs[output]!])))
-    return Object.fromEntries(program.results.map((output) => [output, fromOrt(outputs[output]!)]))
+    return Object.fromEntries(program.results.map((output) => [output, copyOf(fromOrt(places[output]!))]))
   }
 
   /** Copies of the named tensors, all when none are named. */
   async read(names: readonly string[] = [...this.#tensors.keys()]): Promise<Record<string, Tensor>> {
     return Object.fromEntries(
       names.map((name) => {
-        const { tensor } = this.#resident(name)
-        return [name, { ...tensor, data: tensor.data.slice() }]
+        return [name, copyOf(this.#resident(name).tensor)]
       }),
     )
   }
@@ -88,6 +98,17 @@ export class ResidentState {
     const chosen = BigInt64Array.from(ids, BigInt)
     fed[access.chosen] = toOrt({ dtype: 'int64', dims: [ids.length], data: chosen })
     return { access, ids, fed }
+  }
+
+  /** Memory for the new rows of a table's states. */
+  #rowPlaces({ access, ids }: Chosen): Feeds {
+    const places: Feeds = {}
+    for (const { state, output } of access.rows) {
+      if (!output) continue
+      const dims = [ids.length, this.#resident(state).tensor.dims[1]!]
+      places[output] = toOrt({ dtype: 'float32', dims, data: new Float32Array(dims[0]! * dims[1]!) })
+    }
+    return places
   }
 
   #putBack({ access, ids }: Chosen, outputs: Readonly<Record<string, OrtTensor>>, clear: readonly string[]): void {
@@ -183,14 +204,15 @@ function isRowState(program: Program, state: string): boolean {
   return program.tables.some(({ rows }) => rows.some((row: TableRows) => row.state === state))
 }
 
-const { port1: bin, port2: lid } = new MessageChannel()
-lid.close()
+const copyOf = (tensor: Tensor): Tensor => ({ ...tensor, data: tensor.data.slice() })
 
-/**
- * ONNX Runtime copies every fetched output, also one written in place, into new memory. Transferring it to a closed port
- * frees that memory at once instead of at the next garbage collection.
- */
-function discard(tensors: readonly OrtTensor[]): void {
-  const buffers = tensors.map(({ data }) => (data as Float32Array).buffer as ArrayBuffer)
-  bin.postMessage(null, [...new Set(buffers)])
+function placeFor({ name, dtype, dims }: Port): OrtTensor {
+  const known = dims.filter((dim) => typeof dim === 'number')
+  if (known.length < dims.length)
+    throw new NnError(
+      'bad-program',
+      `The result "${name}" of a program that changes state has the shape [${dims.join(', ')}], expected known sizes`,
+      { result: name, dims },
+    )
+  return toOrt(tensorOf(dtype, known, new Array(known.reduce((a, b) => a * b, 1)).fill(0)))
 }
