@@ -35,6 +35,7 @@ export {
   scaleByLearningRate,
   scaleByRms,
 } from './optimisers/transforms.js'
+export { joinProcesses, type ProcessGroup, startedByMpi } from './parallel/group.js'
 export { hashName, Random } from './random.js'
 export { trainingEnvironment } from './runtime/environment.js'
 export type { Port } from './runtime/onnx-session.js'

@@ -11,6 +11,11 @@ export interface Program {
   readonly results: readonly string[]
   /** Resident tensors set to zero after each run (of tables: the rows in use). */
   readonly clear: readonly string[]
+  /**
+   * Resident tensors replaced by their sum over the processes that train together, before the run; of tables: the rows noted
+   * by any of them. Empty when this process trains alone.
+   */
+  readonly sums: readonly string[]
   /** True when the graph holds a backward pass. */
   readonly training: boolean
 }

@@ -1,6 +1,7 @@
 import { type Tensor, tensorOf } from '@volant/graph'
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
 import { NnError } from '../errors.js'
+import type { Mpi } from './mpi.js'
 import { checkFeed, createSession, fromOrt, type OnnxSession, type Port, runSession, toOrt } from './onnx-session.js'
 import type { Program, TableAccess, TableRows } from './program.js'
 import { runIntoPlace, withRefusedOutput } from './unfetched.js'
@@ -18,12 +19,14 @@ export class ResidentState {
   readonly #tensors = new Map<string, { tensor: Tensor; ort: OrtTensor }>()
   readonly #programs = new Map<string, Loaded>()
   readonly #noted = new Map<string, Set<number>>()
+  #mpi: Mpi | undefined
   /** Work space of `#distinctIds` for each table. */
   readonly #places = new Map<string, Int32Array>()
 
   /** Makes a session for the program; a program of the same name is replaced. */
   async load(name: string, program: Program, settings: { threads: number }): Promise<void> {
     await this.#programs.get(name)?.onnx.session.release()
+    if (program.sums.length > 0) this.#mpi ??= new (await import('./mpi.js')).Mpi()
     const changes = program.updates.length > 0 || rowOutputs(program).length > 0
     const model = changes ? withRefusedOutput(program.model) : program.model
     const onnx = await createSession(model, { ...settings, training: program.training })
@@ -36,6 +39,7 @@ export class ResidentState {
   async run(name: string, batch: Record<string, Tensor>): Promise<Record<string, Tensor>> {
     const program = this.#programs.get(name)
     if (!program) throw new NnError('unknown-program', `There is no program "${name}"; load it first`, { name })
+    if (program.sums.length > 0) this.#sumOverProcesses(program)
     const tables = program.tables.map((access) => this.#choose(access, batch))
     const feeds = this.#feeds(program, batch, tables)
     if (!program.places) {
@@ -146,6 +150,45 @@ export class ResidentState {
       for (let place = 0; place < count; place++) places[distinct[place]!] = 0
     }
     return distinct.slice(0, count)
+  }
+
+  /** Sums gradients over the processes: whole tensors, and the rows of tables that any process has noted. */
+  #sumOverProcesses({ sums, tables }: Program): void {
+    const mpi = this.#mpi!
+    const parts: Float32Array[] = []
+    const byRow = new Set<string>()
+    for (const { table, rows } of tables) {
+      const ids = this.#noteOfAll(mpi, table)
+      for (const { state } of rows.filter((row) => sums.includes(row.state))) {
+        const { dims, data } = this.#resident(state).tensor
+        byRow.add(state)
+        const width = dims[1]!
+        for (const id of ids) parts.push((data as Float32Array).subarray(id * width, (id + 1) * width))
+      }
+    }
+    for (const state of sums) if (!byRow.has(state)) parts.push(this.#resident(state).tensor.data as Float32Array)
+    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+    let at = 0
+    for (const part of parts) {
+      all.set(part, at)
+      at += part.length
+    }
+    mpi.reduce(all, 'sum')
+    at = 0
+    for (const part of parts) {
+      part.set(all.subarray(at, at + part.length))
+      at += part.length
+    }
+  }
+
+  /** The rows of a table noted by any process, in ascending order; from now on noted here as well. */
+  #noteOfAll(mpi: Mpi, table: string): readonly number[] {
+    const marks = new Uint8Array(this.#resident(table).tensor.dims[0]!)
+    for (const id of this.#noted.get(table) ?? []) marks[id] = 1
+    mpi.reduce(marks, 'max')
+    const ids = [...marks.keys()].filter((id) => marks[id] === 1)
+    this.#noted.set(table, new Set(ids))
+    return ids
   }
 
   #note(table: string, ids: Int32Array): void {

@@ -3,23 +3,29 @@ import type { Batch, TrainingData } from './settings.js'
 
 /** The made batches of one update. */
 export interface MadeStep {
+  /** Rows of the update, over all processes. */
+  readonly rows: number
   readonly batches: readonly { readonly tensors: Batch; readonly rows: number }[]
 }
 
-/** Makes the batches of each update, always one update ahead of the one handed out. */
-export async function* batchesAhead(data: TrainingData, steps: Iterable<StepRows>): AsyncGenerator<MadeStep> {
+/** Makes the batches of each update, always one update ahead of the one handed out; `share` takes this process's rows. */
+export async function* batchesAhead(
+  data: TrainingData,
+  steps: Iterable<StepRows>,
+  share: (step: StepRows) => StepRows = (step) => step,
+): AsyncGenerator<MadeStep> {
   let next: Promise<MadeStep> | undefined
   for (const rows of steps) {
     const present = next
-    next = make(data, rows)
+    next = make(data, rows, share(rows))
     next.catch(() => {}) // reported when it is its turn
     if (present) yield await present
   }
   if (next) yield await next
 }
 
-async function make(data: TrainingData, step: StepRows): Promise<MadeStep> {
+async function make(data: TrainingData, step: StepRows, share: StepRows): Promise<MadeStep> {
   const batches = []
-  for (const rows of step) batches.push({ tensors: await data.batch(rows), rows: rows.length })
-  return { batches }
+  for (const rows of share) batches.push({ tensors: await data.batch(rows), rows: rows.length })
+  return { batches, rows: step.reduce((sum, rows) => sum + rows.length, 0) }
 }

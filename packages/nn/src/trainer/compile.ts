@@ -37,6 +37,8 @@ export interface TrainingGraph {
   readonly freeze?: readonly string[]
   /** Sum the gradients of several batches before the update. */
   readonly accumulate?: boolean
+  /** Sum them over all processes of the group as well; implies `accumulate`. */
+  readonly parallel?: boolean
 }
 
 /** The programs of a training and the state they keep beside the parameters, which starts at zero. */
@@ -51,6 +53,8 @@ export interface TrainingPrograms {
 
 const TARGET = { opset: 18, provider: 'cpu', mode: 'train' } as const
 const accumulatorPath = (path: string) => `${path}:gradient`
+/** Resident sum of the losses of an update's batches. */
+const lossPath = 'loss:sum'
 
 /**
  * Builds the training graph - forward, backward, clipping, guard and optimiser - and lowers it to programs for the runtime.
@@ -59,7 +63,7 @@ const accumulatorPath = (path: string) => `${path}:gradient`
 export function compileTraining(settings: TrainingGraph): TrainingPrograms {
   const slots = new Map<string, readonly number[]>()
   const forward = appendForward(settings)
-  if (!settings.accumulate) return { ...finishStep(settings, forward, slots), slots }
+  if (!settings.accumulate && !settings.parallel) return { ...finishStep(settings, forward, slots), slots }
   const accumulate = finishAccumulation(forward, slots)
   const { trained, programs } = finishApply(settings, forward, slots)
   return { programs: { accumulate, ...programs }, slots, trained }
@@ -82,7 +86,9 @@ interface Forward {
   readonly builder: GraphBuilder
   readonly context: Context
   readonly loss: Value
-  /** Trained values: parameters, then rows of tables, with their gradients of weight * loss. */
+  /** lossWeight * loss */
+  readonly weighted: Value
+  /** Trained values: parameters, then rows of tables, with their gradients of `weighted`. */
   readonly targets: readonly Target[]
 }
 
@@ -109,7 +115,8 @@ function appendForward({ model, inputs, loss: makeLoss, freeze }: TrainingGraph)
     throw new NnError('nothing-to-train', 'The loss uses no parameter that is trained; see the model and `freeze`')
   const weight = builder.input('lossWeight', 'float32', [])
   const values = [...whole.map(({ value }) => value), ...byRow.map(({ rows }) => rows)]
-  const slopes = gradients(mul(loss, weight), values)
+  const weighted = mul(loss, weight)
+  const slopes = gradients(weighted, values)
   const targets = [
     ...whole.map(({ path, value }) => ({ path, value, shape: value.shape as number[] })),
     ...byRow.map((table) => ({
@@ -119,7 +126,13 @@ function appendForward({ model, inputs, loss: makeLoss, freeze }: TrainingGraph)
       shape: table.shape,
     })),
   ]
-  return { builder, context, loss, targets: targets.map((target, i) => ({ ...target, gradient: slopes[i]! })) }
+  return {
+    builder,
+    context,
+    loss,
+    weighted,
+    targets: targets.map((target, i) => ({ ...target, gradient: slopes[i]! })),
+  }
 }
 
 function declare(context: Context, inputs: Readonly<Record<string, InputType>>): Inputs {
@@ -140,16 +153,17 @@ function finishStep(settings: TrainingGraph, forward: Forward, slots: Slots) {
   return { programs: { step }, trained: targets.map(({ path }) => path) }
 }
 
-function finishAccumulation({ builder, context, loss, targets }: Forward, slots: Slots): Program {
+function finishAccumulation({ builder, context, weighted, targets }: Forward, slots: Slots): Program {
   const rows = new RowStates(context.tables, 'note')
   const next = new Map<string, Value>()
   for (const target of targets) {
     const path = accumulatorPath(target.path)
     next.set(path, add(stateOf(builder, target, slots, rows, path), target.gradient))
   }
+  slots.set(lossPath, [])
+  next.set(lossPath, add(builder.parameter(lossPath, []), weighted))
   const updates = outputUpdates(builder, next, rows)
-  builder.output('loss', loss)
-  return program(builder, { updates, tables: rows.access, results: ['loss'], training: true })
+  return program(builder, { updates, tables: rows.access, results: [], training: true })
 }
 
 /** Takes the accumulated gradients as its input; tables are updated in the rows noted meanwhile. */
@@ -167,11 +181,13 @@ function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
   })
   const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip })
   const updates = outputUpdates(builder, update.next, rows)
-  for (const [name, value] of Object.entries({ norm: update.norm, squares: update.squares }))
+  const loss = mul(builder.parameter(lossPath, []), 1)
+  for (const [name, value] of Object.entries({ loss, norm: update.norm, squares: update.squares }))
     builder.output(name, value)
-  const clear = forward.targets.map(({ path }) => accumulatorPath(path))
-  const results = ['norm', 'squares']
-  const apply = program(builder, { updates, tables: rows.access, results, clear, training: true })
+  const clear = [...forward.targets.map(({ path }) => accumulatorPath(path)), lossPath]
+  const sums = settings.parallel ? clear : []
+  const results = ['loss', 'norm', 'squares']
+  const apply = program(builder, { updates, tables: rows.access, results, clear, sums, training: true })
   return { programs: { apply }, trained: forward.targets.map(({ path }) => path) }
 }
 
@@ -244,13 +260,13 @@ type ProgramParts = Pick<Program, 'results' | 'training'> & Partial<Program>
 function program(builder: GraphBuilder, parts: ProgramParts): Program {
   const graph = withoutIdleInputs(builder.build())
   const model = lower(graph, { ...TARGET, mode: parts.training ? 'train' : 'infer' })
-  const { updates = [], tables = [], clear = [], results, training } = parts
+  const { updates = [], tables = [], clear = [], sums = [], results, training } = parts
   assertSafeAliasing(
     model,
     updates.map(({ state, output }) => ({ state, update: output })),
   )
   const state = graph.parameters.map(({ path }) => path)
-  return { model: encodeOnnx(model), state, updates, tables, clear, results, training }
+  return { model: encodeOnnx(model), state, updates, tables, clear, sums, results, training }
 }
 
 /** Batches may hold tensors that this graph does not need. */

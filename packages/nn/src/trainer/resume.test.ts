@@ -43,7 +43,8 @@ describe('a run killed with SIGKILL in the midst of an epoch and resumed', () =>
     const { tensors } = readSafetensors(await readFile(whole))
     expect(tensors.get('words.table:adam.mean')!.dims).toEqual([3000, 8])
     expect([...tensors.get('words.table:adam.variance')!.data].some((value) => value !== 0)).toBe(true)
-    expect([...tensors.get('words.table:gradient')!.data].every((value) => value === 0)).toBe(true)
+    // What is zero between updates is not worth its place.
+    expect(tensors.has('words.table:gradient')).toBe(false)
     // No half-written file stays behind.
     expect((await readdir(folder)).sort()).toEqual(['broken', 'whole'])
   })

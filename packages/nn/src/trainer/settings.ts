@@ -2,6 +2,7 @@ import type { Tensor, Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from '../modules/context.js'
 import type { Schedule } from '../optimisers/schedules.js'
+import type { ProcessGroup } from '../parallel/group.js'
 import type { Inputs, TrainingGraph } from './compile.js'
 
 /** Tensors by input name; the first dim of each is the batch. Their buffers move to the runtime, so make them anew. */
@@ -25,7 +26,7 @@ export interface Validation {
 /** Runs the `predict` outputs on a batch with the present weights. */
 export type Predict = (batch: Batch) => Promise<Record<string, Tensor>>
 
-export interface TrainSettings extends Omit<TrainingGraph, 'accumulate'> {
+export interface TrainSettings extends Omit<TrainingGraph, 'accumulate' | 'parallel'> {
   readonly data: TrainingData
   readonly batchSize: number
   readonly epochs: number
@@ -49,6 +50,11 @@ export interface TrainSettings extends Omit<TrainingGraph, 'accumulate'> {
    * without the break. `key` names what the program cannot see, such as the version of the data.
    */
   readonly checkpoint?: { readonly file: string; readonly every: number; readonly key?: string }
+  /**
+   * Processes that train this model together, from `joinProcesses`: each takes its share of every batch and all make the same
+   * updates. Rank 0 writes the checkpoint, which all must be able to read; it can be resumed by any number of processes.
+   */
+  readonly parallel?: ProcessGroup
   /** Threads that share one operation; default all cores. */
   readonly threads?: number
   /** Stops after the present update, saves a checkpoint if there is one, and rejects with the signal's reason. */

@@ -3,14 +3,15 @@ import type { Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { initialise, parameterCount, walk } from '../modules/tree.js'
 import { optimiserScalars } from '../optimisers/update.js'
+import { shareOf } from '../parallel/shard.js'
 import { Random } from '../random.js'
 import { createRuntime, type Runtime } from '../runtime/runtime.js'
 import { batchesAhead, type MadeStep } from './ahead.js'
 import { type Checkpoint, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.js'
 import { Clock } from './clock.js'
-import { compileEvaluation, compileTraining, type TrainingPrograms } from './compile.js'
+import { compileEvaluation, compileTraining, type TrainingGraph, type TrainingPrograms } from './compile.js'
 import { refuseNotFinite } from './finite.js'
-import { epochOrder, type OrderSettings, stepsPerEpoch } from './order.js'
+import { epochOrder, type OrderSettings, type StepRows, stepsPerEpoch } from './order.js'
 import {
   checkSettings,
   type Predict,
@@ -32,7 +33,7 @@ export async function train(settings: TrainSettings): Promise<TrainResult> {
   checkSettings(settings)
   settings.signal?.throwIfAborted()
   const started = performance.now()
-  const programs = compileTraining({ ...settings, accumulate: (settings.accumulate ?? 1) > 1 })
+  const programs = compileTraining({ ...alone(settings), parallel: (settings.parallel?.size ?? 1) > 1 })
   const runtime = createRuntime({ threads: settings.threads })
   try {
     const run = await Run.start(settings, programs, runtime)
@@ -73,6 +74,8 @@ class Run {
   }
   #best = new Map<string, Tensor>()
   #savedStep = -1
+  /** State that is zero between updates: accumulated gradients. */
+  readonly #passing: ReadonlySet<string>
 
   private constructor(
     readonly settings: TrainSettings,
@@ -83,6 +86,7 @@ class Run {
     this.#order = { rows: data.rows, length: data.length, batchSize, accumulate, seed }
     this.#stepsPerEpoch = stepsPerEpoch(this.#order)
     this.#totalSteps = Math.min(epochs * this.#stepsPerEpoch, maxSteps)
+    this.#passing = new Set(Object.values(programs.programs).flatMap(({ clear }) => clear))
     this.#fingerprint = this.#takeFingerprint()
     this.#clock = new Clock(this.#totalSteps)
   }
@@ -110,7 +114,10 @@ class Run {
       totalSteps: this.#totalSteps,
       parameters: parameterCount(settings.model),
     })
-    for await (const step of batchesAhead(settings.data, this.#stepsFrom(progress.step))) {
+    const { parallel: group } = settings
+    group?.requireSame('their settings or checkpoint', `step ${progress.step} of run ${this.#fingerprint}`)
+    const share = group && ((step: StepRows) => shareOf(step, group))
+    for await (const step of batchesAhead(settings.data, this.#stepsFrom(progress.step), share)) {
       // 1) one update, while the next batch is being made
       await this.#update(step)
       // 2) at the end of an epoch: validate, keep the best weights, stop when they no longer get better
@@ -131,23 +138,21 @@ class Run {
     return { parameters, history, steps: step, bestEpoch: bestEpoch || history.length, stoppedEarly }
   }
 
-  async #update({ batches }: MadeStep): Promise<void> {
+  async #update({ batches, rows }: MadeStep): Promise<void> {
     const { settings, runtime } = this
     const progress = this.#progress
-    const rows = batches.reduce((sum, batch) => sum + batch.rows, 0)
     const learningRate = settings.schedule(progress.step, this.#totalSteps)
     const scalars = optimiserScalars(settings.optimiser, progress.step + 1, learningRate)
-    const random = new Random(settings.seed, `dropout/${progress.step}`)
-    let loss = 0
+    const random = new Random(settings.seed, `dropout/${progress.step}${rankMark(settings)}`)
     let results: Record<string, Tensor> = {}
     const together = 'step' in this.programs.programs
     for (const { tensors, rows: count } of batches) {
       const lossWeight = count / rows
       const fed = { ...(together ? scalars : {}), lossWeight, seed: random.uint32() }
       results = await runtime.step(together ? 'step' : 'accumulate', tensors, fed)
-      loss += lossWeight * Number(results['loss']!.data[0])
     }
     if (!together) results = await runtime.step('apply', {}, scalars)
+    const loss = Number(results['loss']!.data[0])
     const norm = Number(results['norm']!.data[0])
     progress.step++
     const squares = results['squares']!.data as Float32Array
@@ -192,8 +197,10 @@ class Run {
   async #save(): Promise<void> {
     const { file } = this.settings.checkpoint!
     const { step } = this.#progress
-    if (step === this.#savedStep) return
-    const state = await this.runtime.read()
+    if (step === this.#savedStep || (this.settings.parallel?.rank ?? 0) > 0) return
+    const state = Object.fromEntries(
+      Object.entries(await this.runtime.read()).filter(([path]) => !this.#passing.has(path)),
+    )
     await saveCheckpoint(file, this.#fingerprint, { progress: this.#progress, state, best: this.#best })
     this.#savedStep = step
     this.settings.onEvent?.({ type: 'checkpoint', step, file })
@@ -204,16 +211,23 @@ class Run {
     this.#best = best
     this.#savedStep = progress.step
     this.#clock.start(progress.step)
-    await this.runtime.write(state)
+    await this.runtime.write({ ...this.#zeros([...this.#passing]), ...state })
   }
 
   #firstState(): Record<string, Tensor> {
     const { model, seed, initial } = this.settings
     const state: Record<string, Tensor> = {}
     for (const [path, tensor] of initialise(model, seed)) state[path] = chosen(path, tensor, initial?.get(path))
-    for (const [path, dims] of this.programs.slots)
-      state[path] = { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) }
-    return state
+    return { ...state, ...this.#zeros([...this.programs.slots.keys()]) }
+  }
+
+  #zeros(paths: readonly string[]): Record<string, Tensor> {
+    return Object.fromEntries(
+      paths.map((path) => {
+        const dims = this.programs.slots.get(path)!
+        return [path, { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) }]
+      }),
+    )
   }
 
   *#stepsFrom(first: number) {
@@ -234,9 +248,11 @@ class Run {
 
   /** Everything that decides the result and can be seen: programs, optimiser, rates, order, key of the data. */
   #takeFingerprint(): string {
-    const { optimiser, schedule, clip, checkpoint } = this.settings
+    const { optimiser, schedule, clip, checkpoint, parallel } = this.settings
     const hash = createHash('sha256')
-    for (const [name, { model }] of Object.entries(this.programs.programs)) hash.update(name).update(model)
+    // The same for any number of processes, so that a run can go on with another.
+    const { programs } = parallel ? compileTraining(alone(this.settings)) : this.programs
+    for (const [name, { model }] of Object.entries(programs)) hash.update(name).update(model)
     const rates = Array.from({ length: 17 }, (_, i) =>
       schedule(Math.floor((i * this.#totalSteps) / 17), this.#totalSteps),
     )
@@ -247,6 +263,16 @@ class Run {
     return hash.digest('hex')
   }
 }
+
+/** The graph of a process that trains alone. */
+const alone = (settings: TrainSettings): TrainingGraph => ({
+  ...settings,
+  accumulate: (settings.accumulate ?? 1) > 1,
+  parallel: false,
+})
+
+/** Each process of a group draws masks of its own; rank 0 those of a process alone. */
+const rankMark = ({ parallel }: TrainSettings) => (parallel?.rank ? `/${parallel.rank}` : '')
 
 /** The given first weights, if they fit, else the initialised ones. */
 function chosen(path: string, initialised: Tensor, given: Tensor | undefined): Tensor {
