@@ -1,12 +1,22 @@
-import { type DType, type GraphBuilder, gather, type Shape, type Value } from '@volant/graph'
+import {
+  type DType,
+  type GraphBuilder,
+  gather,
+  mul,
+  printShape,
+  type Shape,
+  sameShape,
+  sumOf,
+  type Value,
+} from '@volant/graph'
 import { NnError } from '../errors.js'
 import { matchesAny } from './paths.js'
-import { type ModelTree, type Parameter, walk } from './tree.js'
+import { type ModelTree, type Parameter, Statistic, walk } from './tree.js'
 
 export interface ContextOptions {
   /** Dropout acts only in training. */
   readonly training?: boolean
-  /** Patterns of parameter paths that are not trained. */
+  /** Patterns of parameter paths that are not trained; statistics so named are not moved either. */
   readonly freeze?: readonly string[]
   /** Use only the rows in use of tables marked `byRow`, as the trainer does; else tables are whole. */
   readonly rowAccess?: boolean
@@ -25,6 +35,14 @@ export interface RowTable {
   readonly ids: { readonly input: string; readonly index: string }[]
 }
 
+/** A statistic and what the batch shows of it. */
+export interface Observed {
+  readonly path: string
+  readonly former: Value
+  readonly shown: Value
+  readonly momentum: number
+}
+
 /** The graph input that chooses the rows of a table. */
 export const chosenRows = (table: string) => `${table}:rows`
 
@@ -38,6 +56,7 @@ export class Context {
   readonly #tables = new Map<string, RowTable>()
   readonly #inputs = new Map<number, string>()
   readonly #indices = new Map<string, Value>()
+  readonly #shown = new Map<Statistic, Value[]>()
   #seed: Value | undefined
 
   constructor(
@@ -72,7 +91,7 @@ export class Context {
     if (this.#tables.has(path)) throw wholeAndByRow(path)
     const known = this.#used.get(path)
     if (known) return known.value
-    const trainable = this.#trainable(path)
+    const trainable = !(parameter instanceof Statistic) && this.#trainable(path)
     const value = this.builder.parameter(path, [...parameter.shape], { trainable })
     this.#used.set(path, { value, trainable })
     return value
@@ -97,6 +116,30 @@ export class Context {
   get seed(): Value {
     this.#seed ??= this.builder.input('seed', 'uint32', [])
     return this.#seed
+  }
+
+  /** Whether this graph moves the statistic: in training, unless it is frozen. */
+  observes(statistic: Statistic): boolean {
+    return this.training && this.#trainable(this.#pathOf(statistic))
+  }
+
+  /** Says what the batch shows of a statistic; what is shown several times is averaged. */
+  observe(statistic: Statistic, shown: Value): void {
+    if (!sameShape(shown.shape, statistic.shape))
+      throw new NnError(
+        'bad-statistic',
+        `The statistic "${this.#pathOf(statistic)}" has the shape ${printShape(statistic.shape)}, the batch shows ${printShape(shown.shape)}`,
+      )
+    this.#shown.set(statistic, [...(this.#shown.get(statistic) ?? []), shown])
+  }
+
+  get observed(): readonly Observed[] {
+    return [...this.#shown].map(([statistic, values]) => ({
+      path: this.#pathOf(statistic),
+      former: this.use(statistic),
+      shown: values.length === 1 ? values[0]! : mul(sumOf(values), 1 / values.length),
+      momentum: statistic.momentum,
+    }))
   }
 
   /** Runs the body with the module's path on the nodes it appends. */

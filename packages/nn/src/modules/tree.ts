@@ -12,6 +12,20 @@ export class Parameter {
   ) {}
 }
 
+/**
+ * What a model keeps of its data while it trains, such as a running mean: no gradient learns it, but it is saved, loaded and
+ * exported as the parameters are. Every update moves it by `momentum` towards what the batch shows (`Context.observe`).
+ */
+export class Statistic extends Parameter {
+  constructor(
+    shape: readonly number[],
+    initialiser: Initialiser,
+    readonly momentum = 0.1,
+  ) {
+    super(shape, initialiser)
+  }
+}
+
 /** What `walk` descends into besides arrays and plain objects: the base of all modules. */
 export abstract class Branch {}
 
@@ -54,5 +68,6 @@ export function initialise(model: object, seed: number): Map<string, Tensor> {
 
 /** How many numbers a model learns. */
 export function parameterCount(model: object): number {
-  return [...walk(model).parameters.keys()].reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  const learnt = [...walk(model).parameters.keys()].filter((parameter) => !(parameter instanceof Statistic))
+  return learnt.reduce((sum, { shape }) => sum + elementCount(shape), 0)
 }

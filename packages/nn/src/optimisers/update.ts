@@ -33,6 +33,8 @@ export interface UpdateOutputs {
   readonly norm: Value
   /** [number of parameters] sums of squares, in order; tells which gradient is not finite. */
   readonly squares: Value
+  /** bool [], whether the step's loss and gradients are finite. */
+  readonly finite: Value
 }
 
 /** The path of the state tensor that a transform keeps for a parameter. */
@@ -81,6 +83,7 @@ export function appendUpdate(
   return {
     next,
     norm,
+    finite,
     squares: concat(
       parts.map((part) => reshape(part, [1])),
       0,

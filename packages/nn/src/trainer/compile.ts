@@ -13,10 +13,11 @@ import {
   type Value,
 } from '@volant/graph'
 import { NnError } from '../errors.js'
-import { Context, chosenRows, type RowTable } from '../modules/context.js'
+import { Context, chosenRows, type Observed, type RowTable } from '../modules/context.js'
 import type { Optimiser } from '../optimisers/transform.js'
 import { appendUpdate, type Trained } from '../optimisers/update.js'
 import type { Program, TableAccess, TableRows } from '../runtime/program.js'
+import { moveStatistics, shownBefore, shownPath, sumShown } from './statistics.js'
 
 /** dtype and shape of one tensor of a batch; named dims (`['B', 'T']`) may differ from batch to batch. */
 export interface InputType {
@@ -88,6 +89,8 @@ interface Forward {
   readonly loss: Value
   /** lossWeight * loss */
   readonly weighted: Value
+  readonly lossWeight: Value
+  readonly observed: readonly Observed[]
   /** Trained values: parameters, then rows of tables, with their gradients of `weighted`. */
   readonly targets: readonly Target[]
 }
@@ -131,6 +134,8 @@ function appendForward({ model, inputs, loss: makeLoss, freeze }: TrainingGraph)
     context,
     loss,
     weighted,
+    lossWeight: weight,
+    observed: context.observed,
     targets: targets.map((target, i) => ({ ...target, gradient: slopes[i]! })),
   }
 }
@@ -142,18 +147,20 @@ function declare(context: Context, inputs: Readonly<Record<string, InputType>>):
 }
 
 function finishStep(settings: TrainingGraph, forward: Forward, slots: Slots) {
-  const { builder, context, loss, targets } = forward
+  const { builder, context, loss, targets, observed } = forward
   const rows = new RowStates(context.tables, 'batch')
   const trained = targets.map((target) => trainedOf(builder, target, slots, rows))
   const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip, loss })
-  const updates = outputUpdates(builder, update.next, rows)
+  const next = [...update.next, ...moveStatistics(observed, update.finite)]
+  const updates = outputUpdates(builder, next, rows)
   for (const [name, value] of Object.entries({ loss, norm: update.norm, squares: update.squares }))
     builder.output(name, value)
   const step = program(builder, { updates, tables: rows.access, results: ['loss', 'norm', 'squares'], training: true })
   return { programs: { step }, trained: targets.map(({ path }) => path) }
 }
 
-function finishAccumulation({ builder, context, weighted, targets }: Forward, slots: Slots): Program {
+function finishAccumulation(forward: Forward, slots: Slots): Program {
+  const { builder, context, weighted, lossWeight, targets, observed } = forward
   const rows = new RowStates(context.tables, 'note')
   const next = new Map<string, Value>()
   for (const target of targets) {
@@ -162,7 +169,9 @@ function finishAccumulation({ builder, context, weighted, targets }: Forward, sl
   }
   slots.set(lossPath, [])
   next.set(lossPath, add(builder.parameter(lossPath, []), weighted))
-  const updates = outputUpdates(builder, next, rows)
+  for (const { path, former } of observed) slots.set(shownPath(path), former.shape as number[])
+  const shown = sumShown(builder, observed, lossWeight)
+  const updates = outputUpdates(builder, [...next, ...shown], rows)
   return program(builder, { updates, tables: rows.access, results: [], training: true })
 }
 
@@ -180,11 +189,13 @@ function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
     return trainedOf(builder, { ...own, gradient }, slots, rows)
   })
   const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip })
-  const updates = outputUpdates(builder, update.next, rows)
+  const statistics = moveStatistics(shownBefore(builder, forward.observed), update.finite)
+  const updates = outputUpdates(builder, [...update.next, ...statistics], rows)
   const loss = mul(builder.parameter(lossPath, []), 1)
   for (const [name, value] of Object.entries({ loss, norm: update.norm, squares: update.squares }))
     builder.output(name, value)
-  const clear = [...forward.targets.map(({ path }) => accumulatorPath(path)), lossPath]
+  const shown = forward.observed.map(({ path }) => shownPath(path))
+  const clear = [...forward.targets.map(({ path }) => accumulatorPath(path)), lossPath, ...shown]
   const sums = settings.parallel ? clear : []
   const results = ['loss', 'norm', 'squares']
   const apply = program(builder, { updates, tables: rows.access, results, clear, sums, training: true })
@@ -245,7 +256,7 @@ class RowStates {
   }
 }
 
-function outputUpdates(builder: GraphBuilder, next: ReadonlyMap<string, Value>, rows: RowStates) {
+function outputUpdates(builder: GraphBuilder, next: Iterable<readonly [string, Value]>, rows: RowStates) {
   const updates: { output: string; state: string }[] = []
   for (const [state, value] of next) {
     const output = `${state}:next`
