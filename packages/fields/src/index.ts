@@ -1,4 +1,4 @@
-export { trainingEnvironment } from '@volant/nn'
+export { joinProcesses, type ProcessGroup, trainingEnvironment } from '@volant/nn'
 export type { Examples, ModelFile, PlainTensor, Signature, TensorSignature } from './folder/format.js'
 export {
   type Blend,

@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { openTable, type Table, VolantError } from '@volant/data'
-import { inferSpec, parseSpec, type Spec, train as trainModel } from '@volant/fields'
+import { inferSpec, joinProcesses, type ProcessGroup, parseSpec, type Spec, train as trainModel } from '@volant/fields'
 import { command } from '../command.js'
 import type { OptionValues } from '../options.js'
 import { trainProgress } from '../terminal/progress.js'
 import { trainSummary } from '../terminal/report.js'
+import type { Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
 
 const options = [
@@ -38,54 +40,85 @@ export const train = command({
     ],
     ['volant train tickets.csv --spec spec.yaml --out model', 'from a spec (see volant init)'],
     ['volant train tickets.csv --outputs queue --encoder cnn --time-limit 2m --json --out model', 'one JSON report'],
+    ['mpirun -n 4 --bind-to none npx volant train tickets.csv --outputs queue --out model', 'with four processes'],
   ],
   async run([data], given, terminal) {
     checkUsage(given)
-    const { out, json } = given
-    if (existsSync(out!) && !given.force) {
-      throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
-    }
-    const { signal } = terminal
-    const opened: Table[] = []
-    const open = async (file: string | undefined) => {
-      if (file === undefined) return undefined
-      const table = await openTable(file, { signal })
-      opened.push(table)
-      if (table.rejectedCount) {
-        const { line, reason } = table.rejected[0]!
-        terminal.note(`note: ${file}: ${table.rejectedCount} malformed rows left out (first: line ${line}, ${reason})`)
-      }
-      return table
-    }
-    const progress = trainProgress(terminal)
-    try {
-      const table = (await open(data))!
-      const notes: string[] = []
-      const spec = await specOf(table, given, (note) => {
-        notes.push(note)
-        terminal.note(`note: ${note}`)
-      })
-      const report = await trainModel({
-        data: table,
-        valid: await open(given.valid),
-        test: await open(given.test),
-        spec,
-        out: out!,
-        notes,
-        onEvent: progress.onEvent,
-        signal,
-      })
-      progress.end()
-      if (json) return terminal.print(JSON.stringify(report))
-      terminal.print(
-        trainSummary(report, (output) => (report.positive[output] ? ` (positive: ${report.positive[output]})` : '')),
-      )
-    } finally {
-      progress.end()
-      await Promise.all(opened.map((table) => table.close()))
-    }
+    const group = await joinProcesses()
+    if (!group) return trainAndTell(data!, given, terminal)
+    await trainTogether(group, terminal, (voice) => trainAndTell(data!, given, voice, group))
   },
 })
+
+/** One process of several: rank 0 speaks, and one that fails ends all, as the others would wait for it. */
+async function trainTogether(
+  group: ProcessGroup,
+  terminal: Terminal,
+  run: (voice: Terminal) => Promise<void>,
+): Promise<void> {
+  const voice = group.rank === 0 ? terminal : { ...terminal, live: false, print: () => {}, note: () => {} }
+  try {
+    await run(voice)
+  } catch (error) {
+    terminal.note(`volant: process ${group.rank} of ${group.size}: ${(error as Error).message}`)
+    group.abort(1)
+  }
+  group.leave()
+}
+
+async function trainAndTell(
+  data: string,
+  given: TrainOptions,
+  terminal: Terminal,
+  parallel?: ProcessGroup,
+): Promise<void> {
+  const { out, json } = given
+  if (existsSync(out!) && !given.force) {
+    throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
+  }
+  const { signal } = terminal
+  const opened: Table[] = []
+  const open = async (file: string | undefined) => {
+    if (file === undefined) return undefined
+    const table = await openTable(file, { signal })
+    opened.push(table)
+    if (table.rejectedCount) {
+      const { line, reason } = table.rejected[0]!
+      terminal.note(`note: ${file}: ${table.rejectedCount} malformed rows left out (first: line ${line}, ${reason})`)
+    }
+    return table
+  }
+  const progress = trainProgress(terminal)
+  try {
+    const table = (await open(data))!
+    const notes: string[] = []
+    const spec = await specOf(table, given, (note) => {
+      notes.push(note)
+      terminal.note(`note: ${note}`)
+    })
+    const report = await trainModel({
+      data: table,
+      valid: await open(given.valid),
+      test: await open(given.test),
+      spec,
+      out: out!,
+      checkpoints: `${out}.unfinished`,
+      parallel,
+      threads: parallel && Math.max(1, Math.floor(availableParallelism() / parallel.onThisMachine)),
+      notes,
+      onEvent: progress.onEvent,
+      signal,
+    })
+    progress.end()
+    if (json) return terminal.print(JSON.stringify(report))
+    terminal.print(
+      trainSummary(report, (output) => (report.positive[output] ? ` (positive: ${report.positive[output]})` : '')),
+    )
+  } finally {
+    progress.end()
+    await Promise.all(opened.map((table) => table.close()))
+  }
+}
 
 function checkUsage(given: TrainOptions): void {
   if (!given.out) throw new Usage('train needs --out: the folder to write the model to')

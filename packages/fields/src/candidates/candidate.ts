@@ -1,4 +1,5 @@
 import type { GraphBuilder, Tensor, Value } from '@volant/graph'
+import type { ProcessGroup } from '@volant/nn'
 import type { Encoder, Streams } from '../encoders/encoder.js'
 import type { Spec } from '../spec/schema.js'
 import type { Dataset } from '../train/dataset.js'
@@ -19,6 +20,9 @@ export interface Task {
   /** Found by an earlier training of the same candidate, to be repeated on more rows. */
   readonly found?: Found
   readonly threads?: number
+  /** Folder where networks keep their state, to go on when the training is started again. */
+  readonly checkpoints?: string
+  readonly parallel?: ProcessGroup
   readonly signal?: AbortSignal
   readonly onProgress: (progress: CandidateProgress) => void
 }

@@ -3,6 +3,7 @@ import { adamW, Context, cosine, openSession, type TrainResult, train as trainNe
 import type { FeatureLayer } from '../encoders/encoder.js'
 import { inputType } from '../registry.js'
 import type { Spec } from '../spec/schema.js'
+import { resumable } from '../train/checkpoints.js'
 import type { Dataset } from '../train/dataset.js'
 import type { FittedOutput } from '../train/outputs.js'
 import { declared, encodedData, rawScores, streamsAmong, targetName } from './batches.js'
@@ -25,25 +26,29 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
   const stepsPlanned = planned * Math.ceil(task.train.rows / recipe.batchSize)
   const rate = warmUp(recipe.warmUp, cosine(recipe.learningRate))
   const data = encodedData(inputs, task.outputs, task.train)
-  const result = await trainNetwork({
-    model: { [name]: layers },
-    inputs: declared(inputs, task.outputs),
-    loss: (context, values) => lossOf(layers, context, values, task.outputs, inputs, recipe.smoothing),
-    data,
-    batchSize: Math.min(recipe.batchSize, task.train.rows),
-    epochs,
-    optimiser: adamW({ weightDecay: recipe.weightDecay }),
-    // Trained again for the epochs that were best, the rate falls as it did then.
-    schedule: (step) => rate(step, stepsPlanned),
-    clip: recipe.clip,
-    seed: task.spec.train.seed,
-    threads: task.threads,
-    signal: task.signal,
-    ...validationOf({ name, layers, inputs, task }),
-    onEvent: (event) => {
-      if (event.type === 'step') task.onProgress({ fraction: event.step / event.totalSteps })
-    },
-  })
+  const result = await resumable(name, task, (checkpoint) =>
+    trainNetwork({
+      checkpoint,
+      parallel: task.parallel,
+      model: { [name]: layers },
+      inputs: declared(inputs, task.outputs),
+      loss: (context, values) => lossOf(layers, context, values, task.outputs, inputs, recipe.smoothing),
+      data,
+      batchSize: Math.min(recipe.batchSize, task.train.rows),
+      epochs,
+      optimiser: adamW({ weightDecay: recipe.weightDecay }),
+      // Trained again for the epochs that were best, the rate falls as it did then.
+      schedule: (step) => rate(step, stepsPlanned),
+      clip: recipe.clip,
+      seed: task.spec.train.seed,
+      threads: task.threads,
+      signal: task.signal,
+      ...validationOf({ name, layers, inputs, task }),
+      onEvent: (event) => {
+        if (event.type === 'step') task.onProgress({ fraction: event.step / event.totalSteps })
+      },
+    }),
+  )
   // The rate falls to 0 at the end: a run that was not stopped is best ended there, whichever epoch was luckiest.
   const found = { epochs: result.stoppedEarly ? result.bestEpoch : epochs, plannedEpochs: planned }
   return trainedNetwork(name, layers, inputs, task, result.parameters, found)

@@ -1,4 +1,5 @@
 import { split } from '@volant/data'
+import type { ProcessGroup } from '@volant/nn'
 import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.js'
 import { linear } from '../candidates/linear.js'
 import { type Plan, planCandidates } from '../candidates/plan.js'
@@ -17,6 +18,8 @@ export interface SearchInput {
   readonly signal?: AbortSignal
   readonly progress: Progress
   readonly threads?: number
+  readonly checkpoints?: string
+  readonly parallel?: ProcessGroup
 }
 
 export interface Search {
@@ -190,6 +193,8 @@ function taskFor(input: SearchInput, candidate: Candidate, train: Dataset, valid
     valid,
     signal: input.signal,
     threads: input.threads,
+    checkpoints: input.checkpoints,
+    parallel: input.parallel,
     onProgress: ({ fraction, point }) => {
       if (fraction !== undefined) input.progress.advance(fraction, candidate.name)
       if (point) input.progress.metric({ candidate: candidate.name, ...point })

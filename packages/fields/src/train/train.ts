@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Table, VolantError } from '@volant/data'
-import { openSession } from '@volant/nn'
+import { openSession, type ProcessGroup } from '@volant/nn'
 import type { TrainedCandidate } from '../candidates/candidate.js'
 import { assemble } from '../folder/assemble.js'
 import { modelCard } from '../folder/card.js'
@@ -28,8 +30,18 @@ export interface TrainOptions {
   /** The model folder: written under a temporary name beside it, then renamed. */
   out: string
   onEvent?: (event: TrainEvent) => void
-  /** Aborting throws VolantError `cancelled` and leaves nothing behind. */
+  /** Aborting throws VolantError `cancelled` and leaves nothing behind but `checkpoints`. */
   signal?: AbortSignal
+  /**
+   * Folder where networks save their state as they are trained. The same training, started again after an interruption, goes on
+   * from there; it is removed once the model is written.
+   */
+  checkpoints?: string
+  /**
+   * Processes that train together, from `joinProcesses`; all call `train` with the same options, and rank 0 writes the folder.
+   * Networks are trained on shares of each batch; everything else is done by every process.
+   */
+  parallel?: ProcessGroup
   /** What was said before the training, such as columns left out: kept in the report and the model card. */
   notes?: readonly string[]
   /** Kept as it is in model.json. */
@@ -49,7 +61,11 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
     return await run(options, progress)
   } catch (error) {
     if (options.signal?.aborted) {
-      throw new VolantError('cancelled', 'The training was cancelled; nothing was written.', {}, { cause: error })
+      const kept =
+        options.checkpoints && existsSync(options.checkpoints)
+          ? `what was trained so far is kept in "${options.checkpoints}", and the same command goes on from there`
+          : 'nothing was written'
+      throw new VolantError('cancelled', `The training was cancelled; ${kept}.`, {}, { cause: error })
     }
     throw error
   }
@@ -65,9 +81,11 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
   const outputs = fitOutputs(spec, refitRows(parts), (note) => progress.note(note))
   signal?.throwIfAborted()
 
-  const search = await searchCandidates({ spec, outputs, parts, signal, progress, threads: options.threads })
+  const { threads, checkpoints, parallel } = options
+  const input = { spec, outputs, parts, signal, progress, threads, checkpoints, parallel }
+  const search = await searchCandidates(input)
   const valid = validAnswers(search, outputs)
-  const shipped = await trainAgain(search, { spec, outputs, parts, signal, progress, threads: options.threads })
+  const shipped = await trainAgain(search, input)
 
   progress.enter('evaluate', 'Measuring the model')
   const model = assemble(outputs, shipped.parts, search.blend)
@@ -103,7 +121,10 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
         lineage: options.lineage ?? {},
       },
     }
-    await writeFolder(options.out, content, signal)
+    if (!parallel || parallel.rank === 0) {
+      await writeFolder(options.out, content, signal)
+      if (checkpoints) await rm(checkpoints, { recursive: true, force: true })
+    }
     return report
   } finally {
     await session.release()

@@ -10,6 +10,8 @@ export interface ProcessGroup {
   /** 0 … size - 1 */
   readonly rank: number
   readonly size: number
+  /** How many of them share this machine's cores. */
+  readonly onThisMachine: number
   /**
    * Throws NnError `ranks-differ` unless all processes came here with the same text. Collective: a process waits here for all
    * the others.
@@ -47,6 +49,7 @@ function groupOf(mpi: Mpi): ProcessGroup {
   return {
     rank: mpi.rank,
     size: mpi.size,
+    onThisMachine: Number(process.env['OMPI_COMM_WORLD_LOCAL_SIZE'] ?? 1),
     requireSame(what, text) {
       // 48 bits of the hash, exact in a double: equal everywhere when the largest is also the smallest.
       const own = createHash('sha256').update(text).digest().readUIntBE(0, 6)
