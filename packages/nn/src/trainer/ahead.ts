@@ -1,3 +1,4 @@
+import type { Random } from '../random.js'
 import type { StepRows } from './order.js'
 import type { Batch, TrainingData } from './settings.js'
 
@@ -8,24 +9,29 @@ export interface MadeStep {
   readonly batches: readonly { readonly tensors: Batch; readonly rows: number }[]
 }
 
-/** Makes the batches of each update, always one update ahead of the one handed out; `share` takes this process's rows. */
+/**
+ * Makes the batches of each update, always one update ahead of the one handed out. `random` gives the random numbers of the
+ * n-th update here, from 0; `share` takes this process's rows.
+ */
 export async function* batchesAhead(
   data: TrainingData,
   steps: Iterable<StepRows>,
+  random: (place: number) => Random,
   share: (step: StepRows) => StepRows = (step) => step,
 ): AsyncGenerator<MadeStep> {
   let next: Promise<MadeStep> | undefined
+  let place = 0
   for (const rows of steps) {
     const present = next
-    next = make(data, rows, share(rows))
+    next = make(data, rows, share(rows), random(place++))
     next.catch(() => {}) // reported when it is its turn
     if (present) yield await present
   }
   if (next) yield await next
 }
 
-async function make(data: TrainingData, step: StepRows, share: StepRows): Promise<MadeStep> {
+async function make(data: TrainingData, step: StepRows, share: StepRows, random: Random): Promise<MadeStep> {
   const batches = []
-  for (const rows of share) batches.push({ tensors: await data.batch(rows), rows: rows.length })
+  for (const rows of share) batches.push({ tensors: await data.batch(rows, random), rows: rows.length })
   return { batches, rows: step.reduce((sum, rows) => sum + rows.length, 0) }
 }

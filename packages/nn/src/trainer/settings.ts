@@ -3,6 +3,7 @@ import { NnError } from '../errors.js'
 import type { Context } from '../modules/context.js'
 import type { Schedule } from '../optimisers/schedules.js'
 import type { ProcessGroup } from '../parallel/group.js'
+import type { Random } from '../random.js'
 import type { Inputs, TrainingGraph } from './compile.js'
 
 /** Tensors by input name; the first dim of each is the batch. Their buffers move to the runtime, so make them anew. */
@@ -13,8 +14,11 @@ export interface TrainingData {
   readonly rows: number
   /** Length of a row (tokens); batches then hold rows of like length. */
   readonly length?: (row: number) => number
-  /** Tensors of the given rows, made while the runtime works on the batch before. */
-  batch(rows: Int32Array): Batch | Promise<Batch>
+  /**
+   * Tensors of the given rows, made while the runtime works on the batch before. Chance, as in augmentation, is to come from
+   * `random`, which depends on seed and update only, so that a resumed run sees the same.
+   */
+  batch(rows: Int32Array, random: Random): Batch | Promise<Batch>
 }
 
 /** `score` decides which weights are kept: lower is better. Other numbers are kept in the history. */

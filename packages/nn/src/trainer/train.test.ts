@@ -9,6 +9,7 @@ import { Linear, MLP } from '../modules/linear.js'
 import { initialise } from '../modules/tree.js'
 import { adam, adamW, sgd } from '../optimisers/optimisers.js'
 import { constant } from '../optimisers/schedules.js'
+import { Random } from '../random.js'
 import type { Batch, TrainEvent, TrainResult, TrainSettings } from './settings.js'
 import { meanLoss, train } from './train.js'
 
@@ -213,12 +214,24 @@ describe('a run', () => {
     await expect(train({ ...xorSettings(), freeze: ['**'] })).rejects.toMatchObject({ code: 'nothing-to-train' })
   })
 
+  it('gives each batch random numbers that depend on seed and update only', async () => {
+    const drawn: number[] = []
+    const batch = (rows: Int32Array, random: Random) => {
+      drawn.push(random.uint32())
+      return xor.batch(rows)
+    }
+    await train({ ...xorSettings(), data: { ...xor, batch }, batchSize: 2, epochs: 2, seed: 7 })
+    const expected = [0, 1, 2, 3].map((update) => new Random(7, `batch/${update}`).uint32())
+    expect(drawn).toEqual(expected)
+    expect(new Set(drawn).size).toBe(4)
+  })
+
   it('stops at the step of the first NaN and names the parameter', async () => {
     const settings = bagSettings(false)
     const saved: TrainEvent[] = []
     let made = 0
-    const poisoned = (rows: Int32Array) => {
-      const batch = settings.data.batch(rows) as Batch
+    const poisoned = (rows: Int32Array, random: Random) => {
+      const batch = settings.data.batch(rows, random) as Batch
       if (++made === 3) batch['weights']!.data[0] = Number.NaN
       return batch
     }

@@ -50,7 +50,7 @@ export function meanLoss(data: TrainingData, batchSize = 64): (predict: Predict)
     let sum = 0
     for (let from = 0; from < data.rows; from += batchSize) {
       const rows = Int32Array.from({ length: Math.min(batchSize, data.rows - from) }, (_, i) => from + i)
-      const { loss } = await predict(await data.batch(rows))
+      const { loss } = await predict(await data.batch(rows, new Random(from, 'validation')))
       sum += Number(loss!.data[0]) * rows.length
     }
     return { score: sum / data.rows }
@@ -117,7 +117,9 @@ class Run {
     const { parallel: group } = settings
     group?.requireSame('their settings or checkpoint', `step ${progress.step} of run ${this.#fingerprint}`)
     const share = group && ((step: StepRows) => shareOf(step, group))
-    for await (const step of batchesAhead(settings.data, this.#stepsFrom(progress.step), share)) {
+    const first = progress.step
+    const random = (place: number) => new Random(settings.seed, `batch/${first + place}${rankMark(settings)}`)
+    for await (const step of batchesAhead(settings.data, this.#stepsFrom(first), random, share)) {
       // 1) one update, while the next batch is being made
       await this.#update(step)
       // 2) at the end of an epoch: validate, keep the best weights, stop when they no longer get better
