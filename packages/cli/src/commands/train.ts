@@ -40,7 +40,7 @@ export const train = command({
     ],
     ['volant train tickets.csv --spec spec.yaml --out model', 'from a spec (see volant init)'],
     ['volant train tickets.csv --outputs queue --encoder cnn --time-limit 2m --json --out model', 'one JSON report'],
-    ['mpirun -n 4 --bind-to none npx volant train tickets.csv --outputs queue --out model', 'with four processes'],
+    ['mpirun -n 4 --bind-to none volant train tickets.csv --outputs queue --out model', 'with four processes'],
   ],
   async run([data], given, terminal) {
     checkUsage(given)
