@@ -104,9 +104,9 @@ export class GraphBuilder implements Builder {
     return outputs
   }
 
-  /** The graph as frozen plain data. Only nodes that some output needs are kept. */
-  build(): Graph {
-    const needed = new Set(this.#outputs.map((o) => o.value))
+  /** The graph as frozen plain data, with the outputs declared or those given. Only nodes that some output needs are kept. */
+  build(outputs: Graph['outputs'] = this.#outputs): Graph {
+    const needed = new Set(outputs.map((o) => o.value))
     const nodes: Node[] = []
     for (const node of this.#nodes.toReversed()) {
       if (!node.outputs.some((id) => needed.has(id))) continue
@@ -120,7 +120,7 @@ export class GraphBuilder implements Builder {
       parameters: [...this.#parameters],
       constants: this.#constants.filter((c) => needed.has(c.value)),
       nodes: nodes.reverse(),
-      outputs: [...this.#outputs],
+      outputs: [...outputs],
     })
   }
 

@@ -37,6 +37,7 @@ export {
 } from './optimisers/transforms.js'
 export { joinProcesses, type ProcessGroup, startedByMpi } from './parallel/group.js'
 export { hashName, Random } from './random.js'
+export { compute, type Nested } from './runtime/compute.js'
 export { trainingEnvironment } from './runtime/environment.js'
 export type { Port } from './runtime/onnx-session.js'
 export type { Program, TableAccess, TableRows, Update } from './runtime/program.js'
