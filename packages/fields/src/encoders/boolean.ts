@@ -1,7 +1,20 @@
-import { cast, concat, isNaN as isMissing, matMul, mul, sub, unsqueeze, type Value, where } from '@volant/graph'
+import {
+  cast,
+  concat,
+  isNaN as isMissing,
+  matMul,
+  mul,
+  reshape,
+  sub,
+  transpose,
+  unsqueeze,
+  type Value,
+  where,
+} from '@volant/graph'
 import type { Context, CsrMatrix } from '@volant/nn'
 import { floatColumn } from './columns.js'
-import { type Encoder, FeatureLayer, type Streams } from './encoder.js'
+import { sideBySide } from './columns-graph.js'
+import { type EncodedInput, type Encoder, FeatureLayer, type Streams } from './encoder.js'
 
 /** Nothing is learnt: a boolean is true, false or missing. */
 export type BooleanState = Record<string, never>
@@ -26,6 +39,7 @@ export const flags: Encoder<boolean, BooleanState> = {
       values: new Float32Array(values.length).fill(1),
     }),
     scores: (streams, weight) => matMul(encoded(streams), weight),
+    scoresTogether,
   },
 
   features: { layer: () => new FlagsLayer() },
@@ -33,7 +47,19 @@ export const flags: Encoder<boolean, BooleanState> = {
 
 /** [batch, 3]. */
 function encoded(streams: Streams): Value {
-  const x = unsqueeze(streams['']!, [1])
+  return threeOf(unsqueeze(streams['']!, [1]))
+}
+
+function scoresTogether(inputs: readonly EncodedInput<BooleanState>[], weight: Value): Value {
+  const flat = threeOf(sideBySide(inputs.map(({ streams }) => streams['']!)))
+  // The columns come as all trues, all falses, all missing; the rows of the weight input by input.
+  const outputs = weight.shape[1]!
+  const byKind = transpose(reshape(weight, [inputs.length, columns, outputs]), [1, 0, 2])
+  return matMul(flat, reshape(byKind, [inputs.length * columns, outputs]))
+}
+
+/** [batch, inputs] -> [batch, 3 * inputs]. */
+function threeOf(x: Value): Value {
   const missing = isMissing(x)
   const present = where(missing, x.builder.constant(0), x)
   const flag = cast(missing, 'float32')

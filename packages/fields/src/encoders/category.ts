@@ -1,7 +1,8 @@
-import { gather, type Value } from '@volant/graph'
+import { add, gather, reduceSum, type Value } from '@volant/graph'
 import { type Context, type CsrMatrix, Embedding, normal } from '@volant/nn'
 import { idColumn } from './columns.js'
-import { type Encoder, FeatureLayer, type Streams } from './encoder.js'
+import { asRows } from './columns-graph.js'
+import { type EncodedInput, type Encoder, FeatureLayer, type Streams } from './encoder.js'
 
 export interface CategoryState {
   /** Values by id, from 1 on; id 0 is an unknown or missing value. */
@@ -35,6 +36,7 @@ export const lookup: Encoder<string, CategoryState> = {
       values: new Float32Array(values.length).fill(1),
     }),
     scores: (streams, weight) => gather(weight, streams['']!, 0),
+    scoresTogether,
   },
 
   features: { layer: (state) => new LookupLayer(width(state), embeddingWidth(state)) },
@@ -46,6 +48,17 @@ function width(state: CategoryState): number {
 
 function embeddingWidth(state: CategoryState): number {
   return Math.max(2, Math.min(32, Math.round(1.6 * width(state) ** 0.56)))
+}
+
+function scoresTogether(inputs: readonly EncodedInput<CategoryState>[], weight: Value): Value {
+  let first = 0
+  const starts = inputs.map(({ state }) => {
+    const start = first
+    first += width(state)
+    return BigInt(start)
+  })
+  const start = weight.builder.constant(BigInt64Array.from(starts), { shape: [inputs.length, 1] })
+  return reduceSum(gather(weight, add(asRows(inputs.map(({ streams }) => streams['']!)), start), 0), 0)
 }
 
 const idsOf = new WeakMap<CategoryState, Map<string, number>>()

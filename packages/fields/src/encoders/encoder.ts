@@ -43,6 +43,14 @@ interface Wide<V = unknown, S = unknown> {
   rows(values: readonly (V | null)[], state: S): CsrMatrix
   /** [batch, outputs] = rows x weight, of the streams by suffix and `weight` [width, outputs]. */
   scores(streams: Streams, weight: Value, state: S): Value
+  /** The same for several inputs in a number of nodes that does not grow with them; `weight` has their rows in order. */
+  scoresTogether?(inputs: readonly EncodedInput<S>[], weight: Value): Value
+}
+
+/** The tensors of one input and what its encoder learnt. */
+export interface EncodedInput<S = unknown> {
+  readonly streams: Streams
+  readonly state: S
 }
 
 /** Dense features for a network. */

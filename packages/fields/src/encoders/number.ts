@@ -1,10 +1,14 @@
 import {
+  add,
   cast,
   clip,
   concat,
   div,
+  gather,
   isNaN as isMissing,
   matMul,
+  maximum,
+  minimum,
   mul,
   relu,
   sub,
@@ -14,7 +18,8 @@ import {
 } from '@volant/graph'
 import { type Context, type CsrMatrix, Linear } from '@volant/nn'
 import { floatColumn } from './columns.js'
-import { type Encoder, FeatureLayer, type LayerSettings, type Streams } from './encoder.js'
+import { sideBySide } from './columns-graph.js'
+import { type EncodedInput, type Encoder, FeatureLayer, type LayerSettings, type Streams } from './encoder.js'
 
 export interface NumberState {
   /** Ascending bin edges, quantiles of the training values; at least two. */
@@ -52,6 +57,7 @@ export const piecewise: Encoder<number, NumberState> = {
     width,
     rows: wideRows,
     scores: (streams, weight, state) => matMul(encoded(streams, state), weight),
+    scoresTogether,
   },
 
   features: { layer: (state, settings) => new PiecewiseLayer(state, settings) },
@@ -112,6 +118,38 @@ function encoded(streams: Streams, { edges, mean, deviation }: NumberState): Val
   const flag = cast(missing, 'float32')
   const known = sub(1, flag)
   return concat([mul(bins, known), mul(scaled, known), flag], 1)
+}
+
+/** Every column but the flag of a missing number is clip((x - from) / span, least, most). */
+function scoresTogether(inputs: readonly EncodedInput<NumberState>[], weight: Value): Value {
+  const columns = { input: [] as number[], from: [] as number[], span: [] as number[], bound: [] as number[] }
+  const rows = { known: [] as number[], flag: [] as number[] }
+  let row = 0
+  const column = (input: number, from: number, span: number, bound: number) => {
+    columns.input.push(input)
+    columns.from.push(from)
+    columns.span.push(span)
+    columns.bound.push(bound)
+    rows.known.push(row++)
+  }
+  inputs.forEach(({ state: { edges, mean, deviation } }, input) => {
+    for (let bin = 0; bin + 1 < edges.length; bin++) column(input, edges[bin]!, edges[bin + 1]! - edges[bin]!, 1)
+    column(input, mean, deviation, farthest)
+    rows.flag.push(row++)
+  })
+  const { builder } = weight
+  const ids = (values: readonly number[]) => builder.constant(BigInt64Array.from(values, BigInt))
+  const line = (values: readonly number[]) => builder.constant(values, { shape: [1, values.length] })
+  const x = sideBySide(inputs.map(({ streams }) => streams['']!))
+  const missing = isMissing(x)
+  const flag = cast(missing, 'float32')
+  const input = ids(columns.input)
+  const present = gather(where(missing, builder.constant(0), x), input, 1)
+  const placed = div(sub(present, line(columns.from)), line(columns.span))
+  const least = line(columns.bound.map((bound) => (bound === farthest ? -farthest : 0)))
+  const clipped = minimum(maximum(placed, least), line(columns.bound))
+  const known = mul(clipped, gather(sub(1, flag), input, 1))
+  return add(matMul(known, gather(weight, ids(rows.known), 0)), matMul(flag, gather(weight, ids(rows.flag), 0)))
 }
 
 /** The encoded number through a linear layer of its own and ReLU. */
