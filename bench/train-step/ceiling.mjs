@@ -1,7 +1,7 @@
 // The ceiling: the matrix products of the step run alone, by the same ONNX Runtime.
 import { encodeOnnx, GraphBuilder, lower, matMul } from '@volant/graph'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { contest } from './contestant.mjs'
+import { contest } from '../contest/contestant.mjs'
 import { products } from './shape.mjs'
 
 contest(async () => {

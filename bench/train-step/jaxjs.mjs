@@ -1,5 +1,5 @@
 // jax-js on its WebAssembly back end, the whole step in one jit. A value used again is passed as `x.ref` (its memory model).
-import { contest } from './contestant.mjs'
+import { contest } from '../contest/contestant.mjs'
 import { settings, shape } from './shape.mjs'
 
 contest(async () => {

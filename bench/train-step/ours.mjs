@@ -8,7 +8,7 @@ import {
   Random,
   TransformerEncoder,
 } from '@volant/nn'
-import { contest } from './contestant.mjs'
+import { contest } from '../contest/contestant.mjs'
 import { settings, shape } from './shape.mjs'
 
 const threads = Number(process.env.THREADS)

@@ -1,7 +1,7 @@
 // TensorFlow.js on its WebAssembly back end (one thread under Node: the back end has no threads there).
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { contest } from './contestant.mjs'
+import { contest } from '../contest/contestant.mjs'
 import { settings, shape } from './shape.mjs'
 
 const require = createRequire(import.meta.url)

@@ -1,4 +1,4 @@
-"""PyTorch on the CPU, eager. Same protocol as contestant.mjs: one step for every line read."""
+"""PyTorch on the CPU, eager. Same protocol as ../contest/contestant.mjs: one step for every line read."""
 
 import json
 import os
