@@ -68,6 +68,15 @@ export {
   maxOverTime,
   softmax,
 } from './functions/layers.js'
+export {
+  type GruWeights,
+  gru,
+  lstm,
+  type Recurrent,
+  type RecurrentOptions,
+  type RecurrentWeights,
+  rnn,
+} from './functions/recurrent.js'
 export { argMax, reduceMax, reduceMean, reduceSum, reduceSumSquare, topK } from './functions/reductions.js'
 export {
   concat,

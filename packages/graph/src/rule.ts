@@ -46,7 +46,7 @@ export interface OpRule<A = Attributes> {
   grad: GradRule<A> | typeof none
   /** Emits ONNX nodes and returns the names of the outputs. */
   lower: (context: LowerContext<A>) => string[]
-  /** Outputs from this index on are kept for the backward pass only; no gradient is defined through them. */
+  /** Outputs from this index on are kept for the backward pass only; no gradient is defined through them (0: through none). */
   saved?: number
 }
 

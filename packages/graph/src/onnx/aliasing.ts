@@ -1,5 +1,5 @@
 import { GraphError } from '../error.js'
-import type { OnnxModel, OnnxNode } from './model.js'
+import { type OnnxModel, type OnnxNode, readsOf } from './model.js'
 
 /** A graph input that is updated in place: the output `update` is written into the memory of the input `state`. */
 export interface StatePair {
@@ -25,7 +25,7 @@ export function assertSafeAliasing(model: OnnxModel, pairs: readonly StatePair[]
   const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   const readers = new Map<string, OnnxNode[]>()
   for (const node of nodes)
-    for (const name of new Set(node.inputs)) readers.set(name, [...(readers.get(name) ?? []), node])
+    for (const name of new Set(readsOf(node))) readers.set(name, [...(readers.get(name) ?? []), node])
 
   const readersOf = (name: string): OnnxNode[] =>
     (readers.get(name) ?? []).flatMap((node) =>
@@ -51,7 +51,7 @@ function ancestors(node: OnnxNode, producers: ReadonlyMap<string, OnnxNode>): Se
   const found = new Set<OnnxNode>()
   const open = [node]
   for (let next = open.pop(); next; next = open.pop())
-    for (const name of next.inputs) {
+    for (const name of readsOf(next)) {
       const producer = producers.get(name)
       if (!producer || found.has(producer)) continue
       found.add(producer)

@@ -2,12 +2,12 @@ import { GraphError } from '../error.js'
 import { arrayFromBytes, bytesOf, type DType, elementCount, type Tensor, tensorOf } from '../tensor.js'
 import { elementTypes } from './emitter.js'
 import { type Message, readMessage, writeMessage } from './messages.js'
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxValueInfo } from './model.js'
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './model.js'
 
 const dtypes = new Map(Object.entries(elementTypes).map(([dtype, number]) => [number as number, dtype as DType]))
 
 /** AttributeProto.AttributeType */
-const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7, strings: 8 } as const
+const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const
 
 /** The largest file protobuf can hold. */
 const largestFile = 2 ** 31 - 1
@@ -22,13 +22,7 @@ export function encodeOnnx(model: OnnxModel): Uint8Array {
     producer: model.producer,
     opsets: [{ domain: '', version: model.opset }],
     metadata: Object.entries(model.metadata).map(([key, value]) => ({ key, value })),
-    graph: {
-      name: graph.name,
-      nodes: graph.nodes.map(writeNode),
-      inputs: graph.inputs.map(writeValueInfo),
-      outputs: graph.outputs.map(writeValueInfo),
-      initializers: [...graph.initializers].map(([name, tensor]) => writeTensor(tensor, name)),
-    },
+    graph: writeGraph(graph),
   })
 }
 
@@ -37,19 +31,12 @@ export function decodeOnnx(bytes: Uint8Array): OnnxModel {
   const model = readModel(bytes)
   const { graph } = model
   if (!graph) throw new GraphError('not an ONNX file: it holds no graph')
-  const initializers = new Map((graph.initializers ?? []).map((t) => [t.name ?? '', readTensor(t)]))
   return {
     irVersion: model.irVersion ?? 0,
     opset: (model.opsets ?? []).find((o) => !o.domain || o.domain === 'ai.onnx')?.version ?? 0,
     producer: model.producer ?? '',
     metadata: Object.fromEntries((model.metadata ?? []).map((e) => [e.key ?? '', e.value ?? ''])),
-    graph: {
-      name: graph.name ?? '',
-      nodes: (graph.nodes ?? []).map(readNode),
-      inputs: (graph.inputs ?? []).map(readValueInfo).filter((i) => !initializers.has(i.name)),
-      outputs: (graph.outputs ?? []).map(readValueInfo),
-      initializers,
-    },
+    graph: readGraph(graph),
   }
 }
 
@@ -58,6 +45,25 @@ function readModel(bytes: Uint8Array): Message<'Model'> {
     return readMessage('Model', bytes)
   } catch (cause) {
     throw Object.assign(new GraphError(`not an ONNX file: ${(cause as Error).message}`), { cause })
+  }
+}
+
+const writeGraph = (graph: OnnxGraph): Message<'Graph'> => ({
+  name: graph.name,
+  nodes: graph.nodes.map(writeNode),
+  inputs: graph.inputs.map(writeValueInfo),
+  outputs: graph.outputs.map(writeValueInfo),
+  initializers: [...graph.initializers].map(([name, tensor]) => writeTensor(tensor, name)),
+})
+
+function readGraph(graph: Message<'Graph'>): OnnxGraph {
+  const initializers = new Map((graph.initializers ?? []).map((t) => [t.name ?? '', readTensor(t)]))
+  return {
+    name: graph.name ?? '',
+    nodes: (graph.nodes ?? []).map(readNode),
+    inputs: (graph.inputs ?? []).map(readValueInfo).filter((i) => !initializers.has(i.name)),
+    outputs: (graph.outputs ?? []).map(readValueInfo),
+    initializers,
   }
 }
 
@@ -90,6 +96,8 @@ function writeAttribute(name: string, attribute: OnnxAttribute): Message<'Attrib
       return { ...head, s: attribute.value }
     case 'tensor':
       return { ...head, t: writeTensor(attribute.value) }
+    case 'graph':
+      return { ...head, g: writeGraph(attribute.value) }
     case 'floats':
       return { ...head, floats: [...attribute.value] }
     case 'ints':
@@ -109,6 +117,8 @@ function readAttribute(a: Message<'Attribute'>): OnnxAttribute {
       return { kind: 'string', value: a.s ?? '' }
     case attributeTypes.tensor:
       return { kind: 'tensor', value: readTensor(a.t ?? {}) }
+    case attributeTypes.graph:
+      return { kind: 'graph', value: readGraph(a.g ?? {}) }
     case attributeTypes.floats:
       return { kind: 'floats', value: a.floats ?? [] }
     case attributeTypes.ints:

@@ -1,7 +1,7 @@
 import { type Dim, dimTerms, divideDims, floorParts, type Shape, sizeOf, subtractDims } from '../dims.js'
 import { GraphError } from '../error.js'
 import { bytesOf, type DType, type Tensor, tensorOf } from '../tensor.js'
-import type { OnnxAttribute, OnnxNode } from './model.js'
+import type { OnnxAttribute, OnnxNode, OnnxValueInfo } from './model.js'
 
 export interface Target {
   opset: 18
@@ -42,11 +42,11 @@ export const elementTypes = {
  * pass have in common is shared without anybody arranging it.
  */
 export class Emitter {
-  readonly nodes: OnnxNode[] = []
+  /** The graph being written, and around it those it is an attribute of. */
+  #open: Written[] = [{ nodes: [], known: new Map() }]
   readonly initializers = new Map<string, Tensor>()
   /** Module path of the nodes being emitted. */
   path = ''
-  readonly #known = new Map<string, readonly string[]>()
   #count = 0
 
   constructor(
@@ -69,23 +69,58 @@ export class Emitter {
   ): readonly string[] {
     const typed = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, attribute(value)]))
     const key = `${opType}|${inputs.join(',')}|${outputs}|${JSON.stringify(typed, withTensorBytes)}`
-    const known = this.#known.get(key)
+    const known = this.#recall(key)
     if (known) return known
-    const stem = `${this.path ? `${this.path}/` : ''}${opType}_${this.#count++}`
-    const names = Array.from({ length: outputs }, (_, i) => (outputs === 1 ? stem : `${stem}:${i}`))
-    this.nodes.push({ name: stem, opType, domain: '', inputs, outputs: names, attributes: typed })
-    this.#known.set(key, names)
+    const names = this.#append(opType, inputs, outputs, typed)
+    this.#open[0]!.known.set(key, names)
     return names
+  }
+
+  /** All nodes, once no body is open. */
+  get nodes(): readonly OnnxNode[] {
+    return this.#open.at(-1)!.nodes
+  }
+
+  /**
+   * A graph to be an attribute of a node, such as the body of a Scan. `write` gets the names of its inputs and returns those
+   * of its outputs; it may read any name outside of the body.
+   */
+  body(
+    inputs: readonly Port[],
+    outputs: readonly Port[],
+    write: (...names: string[]) => readonly string[],
+  ): OnnxAttribute {
+    const named = inputs.map((port): OnnxValueInfo => ({ ...port, name: `body_${this.#count++}` }))
+    const written: Written = { nodes: [], known: new Map() }
+    this.#open.unshift(written)
+    const taken = new Set<string>()
+    const results = write(...named.map(({ name }) => name)).map((name) => {
+      const own = !taken.has(name) && written.nodes.some((node) => node.outputs.includes(name))
+      taken.add(name)
+      // An output must be a node's own: what is passed on, or given twice, is copied.
+      return own ? name : this.#append('Identity', [name], 1, {})[0]!
+    })
+    this.#open.shift()
+    return {
+      kind: 'graph',
+      value: {
+        name: `${this.path ? `${this.path}/` : ''}body_${this.#count++}`,
+        nodes: written.nodes,
+        inputs: named,
+        outputs: outputs.map((port, i) => ({ ...port, name: results[i]! })),
+        initializers: new Map(),
+      },
+    }
   }
 
   /** A constant as an initializer, shared by content. */
   tensor(tensor: Tensor): string {
     if (tensor.data.byteLength > largestShared) return this.#initializer(tensor)
     const key = `tensor|${tensor.dtype}|${tensor.dims}|${Buffer.from(bytesOf(tensor.data)).toString('base64')}`
-    const known = this.#known.get(key)
+    const known = this.#recall(key)
     if (known) return known[0]!
     const name = this.#initializer(tensor)
-    this.#known.set(key, [name])
+    this.#open.at(-1)!.known.set(key, [name])
     return name
   }
 
@@ -167,6 +202,22 @@ export class Emitter {
     return this.op('MatMul', [this.filled([rows], 1), name])
   }
 
+  /** What was emitted for a key in the open body or around it. */
+  #recall(key: string): readonly string[] | undefined {
+    for (const { known } of this.#open) {
+      const names = known.get(key)
+      if (names) return names
+    }
+    return undefined
+  }
+
+  #append(opType: string, inputs: readonly string[], outputs: number, attributes: OnnxNode['attributes']): string[] {
+    const stem = `${this.path ? `${this.path}/` : ''}${opType}_${this.#count++}`
+    const names = Array.from({ length: outputs }, (_, i) => (outputs === 1 ? stem : `${stem}:${i}`))
+    this.#open[0]!.nodes.push({ name: stem, opType, domain: '', inputs, outputs: names, attributes })
+    return names
+  }
+
   #initializer(tensor: Tensor): string {
     const name = `constant_${this.initializers.size}`
     this.initializers.set(name, tensor)
@@ -213,6 +264,18 @@ export class Emitter {
   #slice(shapeVector: string, axis: number): string {
     return this.op('Slice', [shapeVector, this.ints([axis]), this.ints([axis + 1])])
   }
+}
+
+/** dtype and shape of an input or output of a body. */
+interface Port {
+  dtype: DType
+  shape: Shape
+}
+
+interface Written {
+  readonly nodes: OnnxNode[]
+  /** Output names by op, inputs and attributes. */
+  readonly known: Map<string, readonly string[]>
 }
 
 const withTensorBytes = (_key: string, value: unknown) =>

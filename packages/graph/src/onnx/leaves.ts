@@ -1,4 +1,4 @@
-import type { OnnxNode } from './model.js'
+import { type OnnxNode, readsOf } from './model.js'
 
 /**
  * Moves nodes that nobody consumes to the end, in reverse order. ONNX Runtime walks depth first from the last leaf of the
@@ -6,7 +6,7 @@ import type { OnnxNode } from './model.js'
  * lives longer than needed.
  */
 export function orderLeaves(nodes: readonly OnnxNode[]): OnnxNode[] {
-  const consumed = new Set(nodes.flatMap((node) => node.inputs))
+  const consumed = new Set(nodes.flatMap(readsOf))
   const isLeaf = (node: OnnxNode) => !node.outputs.some((name) => consumed.has(name))
   return [...nodes.filter((node) => !isLeaf(node)), ...nodes.filter(isLeaf).reverse()]
 }

@@ -5,7 +5,7 @@ import { RuleViolation } from '../rule.js'
 import type { Tensor } from '../tensor.js'
 import { Emitter, type Target } from './emitter.js'
 import { orderLeaves } from './leaves.js'
-import type { OnnxModel, OnnxNode } from './model.js'
+import type { OnnxGraph, OnnxModel, OnnxNode } from './model.js'
 
 /**
  * Lowers a graph to ordinary ONNX nodes (opset 18). Parameters found in `initializers` become initializers of the file, the
@@ -75,11 +75,25 @@ function nameOutputs(
     else renamed.set(source, name)
   }
   const rename = (name: string) => renamed.get(name) ?? name
-  return [...nodes, ...copies].map((node) => ({
-    ...node,
-    inputs: node.inputs.map(rename),
-    outputs: copies.includes(node) ? node.outputs : node.outputs.map(rename),
-  }))
+  const all = (list: readonly OnnxNode[]): OnnxNode[] =>
+    list.map((node) => ({
+      ...node,
+      inputs: node.inputs.map(rename),
+      outputs: copies.includes(node) ? node.outputs : node.outputs.map(rename),
+      attributes: renameBodies(node.attributes, all),
+    }))
+  return all([...nodes, ...copies])
+}
+
+/** Bodies of loops read names from outside, so their nodes follow a renaming. */
+function renameBodies(attributes: OnnxNode['attributes'], all: (nodes: OnnxGraph['nodes']) => OnnxNode[]) {
+  const bodies = Object.entries(attributes).filter(([, attribute]) => attribute.kind === 'graph')
+  if (bodies.length === 0) return attributes
+  const renamed = bodies.map(([key, attribute]) => {
+    const body = attribute.value as OnnxGraph
+    return [key, { kind: 'graph', value: { ...body, nodes: all(body.nodes) } }] as const
+  })
+  return { ...attributes, ...Object.fromEntries(renamed) }
 }
 
 const identity = (source: string, name: string): OnnxNode => ({

@@ -35,6 +35,7 @@ const messages = {
     i: [3, 'int'],
     s: [4, 'string'],
     t: [5, 'Tensor'],
+    g: [6, 'Graph'],
     floats: [7, 'float[]'],
     ints: [8, 'int[]'],
     strings: [9, 'string[]'],

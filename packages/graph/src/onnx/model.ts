@@ -9,6 +9,7 @@ export type OnnxAttribute =
   | { kind: 'floats'; value: readonly number[] }
   | { kind: 'strings'; value: readonly string[] }
   | { kind: 'tensor'; value: Tensor }
+  | { kind: 'graph'; value: OnnxGraph }
 
 export interface OnnxNode {
   name: string
@@ -36,6 +37,17 @@ export interface OnnxGraph {
   inputs: readonly OnnxValueInfo[]
   outputs: readonly OnnxValueInfo[]
   initializers: ReadonlyMap<string, Tensor>
+}
+
+/** The values a node reads: its inputs, and what the graphs among its attributes (loop bodies) take from outside. */
+export function readsOf(node: OnnxNode): string[] {
+  const bodies = Object.values(node.attributes).flatMap((a) => (a.kind === 'graph' ? [a.value] : []))
+  return [...node.inputs, ...bodies.flatMap(capturedBy)].filter((name) => name !== '')
+}
+
+function capturedBy({ nodes, inputs, outputs, initializers }: OnnxGraph): string[] {
+  const own = new Set([...inputs.map((i) => i.name), ...initializers.keys(), ...nodes.flatMap((n) => n.outputs)])
+  return [...nodes.flatMap(readsOf), ...outputs.map((o) => o.name)].filter((name) => !own.has(name))
 }
 
 /** An ONNX file as plain data. */

@@ -8,6 +8,7 @@ import { losses } from './losses.js'
 import { normalisation } from './normalisation.js'
 import { products } from './products.js'
 import { random } from './random.js'
+import { recurrent } from './recurrent.js'
 import { reductions } from './reductions.js'
 import { shapeOps } from './shape.js'
 
@@ -21,6 +22,7 @@ export const ops = {
   ...normalisation,
   ...attentionOps,
   ...convolution,
+  ...recurrent,
   ...losses,
   ...random,
 } satisfies OpTable

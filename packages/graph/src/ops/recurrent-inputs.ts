@@ -1,0 +1,20 @@
+import type { Cell } from './recurrent-cells.js'
+import { type Direction, directionCount } from './recurrent-scan.js'
+
+export interface Recurrence {
+  direction: Direction
+  lengths: boolean
+}
+
+/** The inputs of a recurrent op by their meaning; the same for values, shapes and ONNX names. */
+export function recurrentInputs<V>(items: readonly V[], cell: Cell, { direction, lengths }: Recurrence) {
+  const rest = [...items]
+  const x = rest.shift()!
+  const layers = Array.from({ length: directionCount(direction) }, () => ({
+    weight: rest.shift()!,
+    recurrent: rest.shift()!,
+    bias: rest.shift()!,
+    candidateBias: cell.candidateBias ? rest.shift()! : undefined,
+  }))
+  return { x, layers, initial: rest.splice(0, cell.states), lengths: lengths ? rest.shift() : undefined }
+}
