@@ -28,6 +28,13 @@ function tickets(count: number, extra: (queue: string, random: () => number, at:
 const target = { targets: ['queue'] }
 
 describe('profile', () => {
+  it('warns of the first of very many columns and counts the rest', async () => {
+    const rows = tickets(40, () => Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`none${at}`, null])))
+    const { warnings } = await profile(tableFromRows(rows), target)
+    expect(warnings.filter((warning) => warning.includes('none'))).toHaveLength(10)
+    expect(warnings).toContain('40 more columns are empty.')
+  })
+
   it('counts types, gaps, values, spaces and case variants', async () => {
     const rows: Row[] = Array.from({ length: 40 }, (_, at) => ({
       n: at % 4 === 0 ? 'n/a' : `${at}`,
@@ -52,9 +59,9 @@ describe('profile', () => {
     ])
     expect([none!.type, same!.type]).toEqual(['empty', 'constant'])
     expect(warnings).toEqual([
+      'Column "none" is empty.',
       'Column "kind" has stray spaces at the start or end of 10 cells; labels are trimmed.',
       'Column "kind" has 1 value in different case, such as "Bug" (10) and "bug" (10); they stay different.',
-      'Column "none" is empty.',
       expect.stringContaining('repeat'),
     ])
   })

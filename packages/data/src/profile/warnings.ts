@@ -47,28 +47,50 @@ function targetWarnings({ targets, looked }: Omit<Profile, 'warnings'>): string[
 }
 
 function leakageWarnings({ leakage }: Omit<Profile, 'warnings'>): string[] {
-  return leakage.map(({ column, target, evidence }) => `Column "${column}" may give "${target}" away: ${evidence}.`)
+  return first(
+    leakage.map(({ column, target, evidence }) => `Column "${column}" may give "${target}" away: ${evidence}.`),
+    (more) => `${more} more columns or words may give an output away; --json lists all of them.`,
+  )
 }
 
+/** One sentence a column for the first columns of each kind, and one for the rest of them. */
 function columnWarnings({ columns, looked }: Omit<Profile, 'warnings'>): string[] {
-  return columns.flatMap((column) => {
-    const says: string[] = []
-    const example = column.caseVariants.examples[0]
-    if (column.type === 'empty') says.push(`Column "${column.name}" is empty.`)
-    else if (column.missing >= 0.5 * looked)
-      says.push(`Column "${column.name}" is missing in ${percent(column.missing / looked)} of the rows.`)
-    if (column.straySpaces > 0 && column.type !== 'text')
-      says.push(
-        `Column "${column.name}" has stray spaces at the start or end of ${count(column.straySpaces, 'cell')}; labels are trimmed.`,
-      )
-    if (example && column.type === 'category') {
-      const forms = example.map(({ value, count: rows }) => `"${value}" (${rows})`).join(' and ')
-      says.push(
-        `Column "${column.name}" has ${count(column.caseVariants.count, 'value')} in different case, such as ${forms}; they stay different.`,
-      )
-    }
-    return says
-  })
+  const empty = columns.filter(({ type }) => type === 'empty')
+  const sparse = columns.filter(({ type, missing }) => type !== 'empty' && missing >= 0.5 * looked)
+  const spaced = columns.filter(({ type, straySpaces }) => straySpaces > 0 && type !== 'text')
+  const variants = columns.filter(({ type, caseVariants }) => type === 'category' && caseVariants.examples.length > 0)
+  return [
+    ...first(
+      empty.map(({ name }) => `Column "${name}" is empty.`),
+      (more) => `${more} more columns are empty.`,
+    ),
+    ...first(
+      sparse.map(({ name, missing }) => `Column "${name}" is missing in ${percent(missing / looked)} of the rows.`),
+      (more) => `${more} more columns are missing in half of the rows or more.`,
+    ),
+    ...first(
+      spaced.map(
+        ({ name, straySpaces }) =>
+          `Column "${name}" has stray spaces at the start or end of ${count(straySpaces, 'cell')}; labels are trimmed.`,
+      ),
+      (more) => `${more} more columns have stray spaces at the start or end of cells.`,
+    ),
+    ...first(
+      variants.map(({ name, caseVariants }) => {
+        const forms = caseVariants.examples[0]!.map(({ value, count: rows }) => `"${value}" (${rows})`).join(' and ')
+        return `Column "${name}" has ${count(caseVariants.count, 'value')} in different case, such as ${forms}; they stay different.`
+      }),
+      (more) => `${more} more columns have values that differ only in case.`,
+    ),
+  ]
+}
+
+/** A table may have thousands of columns. */
+const SAID = 10
+
+function first(sentences: string[], rest: (more: number) => string): string[] {
+  const more = sentences.length - SAID
+  return more <= 0 ? sentences : [...sentences.slice(0, SAID), rest(more)]
 }
 
 function rowWarnings({ duplicates, overlap }: Omit<Profile, 'warnings'>): string[] {

@@ -66,4 +66,8 @@ function readRow(fields: readonly Field[], row: Row): unknown[] {
   })
 }
 
-const listed = (fields: readonly Field[]) => fields.map(({ name }) => `"${name}"`).join(', ')
+function listed(fields: readonly Field[]): string {
+  const more = fields.length - 20
+  const names = fields.slice(0, 20).map(({ name }) => `"${name}"`)
+  return names.join(', ') + (more > 0 ? ` and ${more} more` : '')
+}

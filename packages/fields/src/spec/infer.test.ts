@@ -32,6 +32,17 @@ describe('inferSpec', () => {
     expect(named.notes).toEqual([])
   })
 
+  it('tells very many left-out columns in one sentence a reason', async () => {
+    const rows = tickets(60).map(
+      (row): Row => ({ ...row, ...Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`same${at}`, 'x'])) }),
+    )
+    const { notes, leftOut } = await inferSpec(tableFromRows(rows), { outputs: ['queue'] })
+    expect(leftOut.filter(({ column }) => column.startsWith('same'))).toHaveLength(300)
+    expect(notes.filter((note) => note.includes('same'))).toEqual([
+      '300 columns are left out, "same0", "same1", "same2", "same3", "same4" and 295 more: constant, with one value only; bring one back by naming it in --inputs.',
+    ])
+  })
+
   it('reads an output by the rules: true/false boolean, two whole numbers category, other numbers number', async () => {
     const rows = tickets(90).map((row, at) => ({
       text: row['message']!,

@@ -60,16 +60,13 @@ export async function inferSpec(table: Table, options: InferOptions): Promise<In
       { columns: wanted },
     )
   }
+  const kept = Object.keys(types).join(',')
   const leftOut = Object.entries(reasons).map(([column, reason]) => ({
     column,
     reason,
-    flag: `--inputs ${[...Object.keys(types), column].join(',')}`,
+    flag: kept.length <= 100 ? `--inputs ${kept},${column}` : `--inputs …,${column}`,
   }))
-  const notes = leftOut.map(
-    ({ column, reason, flag }) =>
-      `Column "${column}" is left out: ${reason}; bring it back with ${short(flag, column)}.`,
-  )
-  notes.push(...toldWords(suspects, Object.keys(types)))
+  const notes = [...toldLeftOut(leftOut), ...toldTogether(toldWords(suspects, Object.keys(types)))]
   const spec = parseSpec({ inputs: types, outputs: outputTypes, train: options.train ?? {} })
   return { spec, notes, leftOut }
 }
@@ -121,6 +118,39 @@ function toldWords(suspects: readonly LeakageSuspect[], inputs: readonly string[
   return told.map(({ target, column, evidence }) => `Column "${column}" may give "${target}" away: ${evidence}.`)
 }
 
+/** So many columns are told one by one; of more the first are named, with their number. */
+const told = 5
+
+/** What was left out and why, a sentence each column; one for all that share a reason when they are many. */
+function toldLeftOut(leftOut: readonly LeftOutColumn[]): string[] {
+  const byReason = new Map<string, LeftOutColumn[]>()
+  for (const each of leftOut) {
+    // What gives the answer away has evidence of its own.
+    const reason = each.reason.replace(/ \(.*$/s, '')
+    const same = byReason.get(reason)
+    if (same) same.push(each)
+    else byReason.set(reason, [each])
+  }
+  return [...byReason].flatMap(([reason, columns]) => {
+    if (columns.length > told) {
+      const names = columns.slice(0, told).map(({ column }) => `"${column}"`)
+      const more = columns.length - told
+      const each = reason.replace(/^it gives/, 'each gives')
+      return [
+        `${columns.length} columns are left out, ${names.join(', ')} and ${more} more: ${each}; bring one back by naming it in --inputs.`,
+      ]
+    }
+    return columns.map(
+      ({ column, reason, flag }) => `Column "${column}" is left out: ${reason}; bring it back with ${flag}.`,
+    )
+  })
+}
+
+function toldTogether(sentences: string[]): string[] {
+  const more = sentences.length - told
+  return more <= 0 ? sentences : [...sentences.slice(0, told), `${more} more columns have words that may do so.`]
+}
+
 /** The type of a column that was asked for by name, whatever it looks like. */
 function asField(type: ReturnType<typeof inferType>, cells: Columns[string]): FieldTypeName {
   if (type !== 'id' && type !== 'constant' && type !== 'empty') return type
@@ -137,5 +167,3 @@ function explain(reasons: Readonly<Record<string, string>>): string {
     'the table has no other column'
   )
 }
-
-const short = (flag: string, column: string) => (flag.length <= 120 ? flag : `--inputs …,${column}`)

@@ -42,18 +42,21 @@ export function join(first: Dataset, second: Dataset): Dataset {
  */
 export async function readDataset(table: Table, spec: Spec, note: (message: string) => void): Promise<Dataset> {
   const names = [...Object.keys(spec.inputs), ...Object.keys(spec.outputs)]
-  for (const name of names) requireColumn(table, name)
+  const known = new Set(table.columns.map((column) => column.name))
+  for (const name of names) requireColumn(table, known, name)
   if (table.rowCount === 0) throw new VolantError('empty-file', `"${table.path}" has no rows.`, { path: table.path })
   const columns = await table.toColumns(names)
+  const [unread, stray] = [new Sentences(note), new Sentences(note)]
   const inputs: Record<string, unknown[]> = {}
   const missing: [string, number][] = []
   for (const [name, settings] of Object.entries(spec.inputs)) {
     const type = inputType(settings.type)
     const read = readColumn(columns[name]!, (cell) => type.read(cell, settings))
-    tellUnreadable(name, read, note)
+    tellUnreadable(name, read, unread)
     if (read.missing > 0 && read.missing < table.rowCount) missing.push([name, read.missing])
     inputs[name] = read.values
   }
+  unread.end((more) => `In ${more} more columns some cells cannot be read either; these count as missing.`)
   tellMissing(table, missing, note)
   const labels: Record<string, unknown[]> = {}
   for (const [name, settings] of Object.entries(spec.outputs)) {
@@ -62,14 +65,31 @@ export async function readDataset(table: Table, spec: Spec, note: (message: stri
     labels[name] = read.values
   }
   const trimmed = Object.entries({ ...spec.inputs, ...spec.outputs }).filter(([, { type }]) => type !== 'text')
-  for (const [name] of trimmed) tellStraySpaces(name, columns[name]!, note)
+  for (const [name] of trimmed) tellStraySpaces(name, columns[name]!, stray)
+  stray.end((more) => `In ${more} more columns spaces at the start or end of cells are trimmed.`)
   const texts = Object.keys(spec.inputs).map((name) => columns[name]!)
   return { rows: table.rowCount, inputs, labels, keys: duplicateKeys(texts, { normalised: true }) }
 }
 
-function requireColumn(table: Table, name: string): void {
-  const names = table.columns.map((column) => column.name)
-  if (names.includes(name)) return
+/** One sentence a column for the first columns, and one for the rest of them. */
+class Sentences {
+  private count = 0
+  constructor(private readonly note: (message: string) => void) {}
+
+  add(message: string): void {
+    if (this.count++ < toldColumns) this.note(message)
+  }
+
+  end(rest: (more: number) => string): void {
+    if (this.count > toldColumns) this.note(rest(this.count - toldColumns))
+  }
+}
+
+const toldColumns = 10
+
+function requireColumn(table: Table, known: ReadonlySet<string>, name: string): void {
+  if (known.has(name)) return
+  const names = [...known]
   const nearest = nearestName(name, names)
   const hint = nearest === undefined ? `its columns are ${names.slice(0, 20).join(', ')}` : `did you mean "${nearest}"?`
   throw new VolantError('missing-column', `"${table.path}" has no column "${name}"; ${hint}`, { column: name, nearest })
@@ -101,11 +121,13 @@ function readColumn(cells: readonly Cell[], read: (cell: Cell) => unknown): Read
   return { values, missing, unreadable, first }
 }
 
-function tellUnreadable(name: string, read: ReadColumn, note: (message: string) => void): void {
+function tellUnreadable(name: string, read: ReadColumn, sentences: Sentences): void {
   const rows = read.values.length
   if (read.unreadable * 2 > rows - read.missing) throw unreadable('Column', name, read)
   if (read.unreadable > 0) {
-    note(`Column "${name}": ${read.first!.message} in ${read.unreadable} of ${rows} rows; these count as missing.`)
+    sentences.add(
+      `Column "${name}": ${read.first!.message} in ${read.unreadable} of ${rows} rows; these count as missing.`,
+    )
   }
 }
 
@@ -116,9 +138,9 @@ function tellMissing(table: Table, missing: [string, number][], note: (message: 
   note(`"${table.path}": of ${table.rowCount} rows these inputs are missing: ${listed.join(', ')}${more}.`)
 }
 
-function tellStraySpaces(name: string, cells: readonly Cell[], note: (message: string) => void): void {
+function tellStraySpaces(name: string, cells: readonly Cell[], sentences: Sentences): void {
   const count = cells.filter((cell) => typeof cell === 'string' && cell !== '' && cell.trim() !== cell).length
-  if (count > 0) note(`Column "${name}": spaces at the start or end of ${count} cells are trimmed.`)
+  if (count > 0) sentences.add(`Column "${name}": spaces at the start or end of ${count} cells are trimmed.`)
 }
 
 function unreadable(what: string, name: string, { unreadable: count, values, first }: ReadColumn): VolantError {

@@ -91,8 +91,12 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
   const model = assemble(outputs, shipped.parts, search.blend)
   const session = await openSession(model.onnx, { threads: options.threads ?? 2, worker: true })
   try {
+    signal?.throwIfAborted()
     const answersTo = (data: Dataset) =>
-      answerRows(session, model.encoders, outputs, data.inputs, data.rows, (done) => progress.advance(done))
+      answerRows(session, model.encoders, outputs, data.inputs, data.rows, (done) => {
+        signal?.throwIfAborted()
+        progress.advance(done)
+      })
     const test = parts.test ? await answersTo(parts.test) : null
     signal?.throwIfAborted()
     const id = modelId(model.onnx)

@@ -7,8 +7,9 @@ import type { Parts } from './parts.js'
 export function usableInputs(spec: Spec, parts: Parts, note: (message: string) => void): { spec: Spec; parts: Parts } {
   const empty = Object.keys(spec.inputs).filter((name) => parts.train.inputs[name]!.every((value) => value === null))
   if (empty.length === 0) return { spec, parts }
-  const kept = Object.fromEntries(Object.entries(spec.inputs).filter(([name]) => !empty.includes(name)))
-  const listed = empty.map((name) => `"${name}"`).join(', ')
+  const left = new Set(empty)
+  const kept = Object.fromEntries(Object.entries(spec.inputs).filter(([name]) => !left.has(name)))
+  const listed = namesOf(empty)
   if (Object.keys(kept).length === 0) {
     throw new VolantError(
       'no-inputs',
@@ -19,7 +20,7 @@ export function usableInputs(spec: Spec, parts: Parts, note: (message: string) =
   note(`Input ${listed} ${empty.length > 1 ? 'are' : 'is'} empty in every training row and left out.`)
   const without = (data: Dataset): Dataset => ({
     ...data,
-    inputs: Object.fromEntries(Object.entries(data.inputs).filter(([name]) => !empty.includes(name))),
+    inputs: Object.fromEntries(Object.entries(data.inputs).filter(([name]) => !left.has(name))),
   })
   return {
     spec: { ...spec, inputs: kept },
@@ -30,4 +31,10 @@ export function usableInputs(spec: Spec, parts: Parts, note: (message: string) =
       test: parts.test && without(parts.test),
     },
   }
+}
+
+function namesOf(columns: readonly string[]): string {
+  const more = columns.length - 10
+  const names = columns.slice(0, 10).map((name) => `"${name}"`)
+  return names.join(', ') + (more > 0 ? ` and ${more} more` : '')
 }
