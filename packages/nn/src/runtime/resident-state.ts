@@ -20,6 +20,8 @@ export class ResidentState {
   readonly #programs = new Map<string, Loaded>()
   readonly #noted = new Map<string, Set<number>>()
   #mpi: Mpi | undefined
+  /** What is summed over the processes, in one piece. */
+  #together: Float32Array | undefined
   /** Work space of `#distinctIds` for each table. */
   readonly #places = new Map<string, Int32Array>()
 
@@ -155,30 +157,35 @@ export class ResidentState {
   /** Sums gradients over the processes: whole tensors, and the rows of tables that any process has noted. */
   #sumOverProcesses({ sums, tables }: Program): void {
     const mpi = this.#mpi!
-    const parts: Float32Array[] = []
+    const rows: Float32Array[] = []
     const byRow = new Set<string>()
-    for (const { table, rows } of tables) {
+    for (const { table, rows: states } of tables) {
       const ids = this.#noteOfAll(mpi, table)
-      for (const { state } of rows.filter((row) => sums.includes(row.state))) {
+      for (const { state } of states.filter((row) => sums.includes(row.state))) {
         const { dims, data } = this.#resident(state).tensor
         byRow.add(state)
         const width = dims[1]!
-        for (const id of ids) parts.push((data as Float32Array).subarray(id * width, (id + 1) * width))
+        for (const id of ids) rows.push((data as Float32Array).subarray(id * width, (id + 1) * width))
       }
     }
-    for (const state of sums) if (!byRow.has(state)) parts.push(this.#resident(state).tensor.data as Float32Array)
-    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+    this.#together ??= this.#placeTogether(sums.filter((state) => !byRow.has(state)))
+    mpi.reduce(this.#together, 'sum')
+    if (rows.length > 0) sumOfParts(mpi, rows)
+  }
+
+  /** Moves tensors into one array, in this order, so that one call sums them all without a copy. */
+  #placeTogether(states: readonly string[]): Float32Array {
+    const tensors = states.map((state) => this.#resident(state).tensor)
+    const together = new Float32Array(tensors.reduce((sum, { data }) => sum + data.length, 0))
     let at = 0
-    for (const part of parts) {
-      all.set(part, at)
-      at += part.length
-    }
-    mpi.reduce(all, 'sum')
-    at = 0
-    for (const part of parts) {
-      part.set(all.subarray(at, at + part.length))
-      at += part.length
-    }
+    tensors.forEach((tensor, i) => {
+      const data = together.subarray(at, at + tensor.data.length)
+      data.set(tensor.data as Float32Array)
+      const moved = { ...tensor, data }
+      this.#tensors.set(states[i]!, { tensor: moved, ort: toOrt(moved) })
+      at += data.length
+    })
+    return together
   }
 
   /** The rows of a table noted by any process, in ascending order; from now on noted here as well. */
@@ -201,6 +208,22 @@ export class ResidentState {
     const ids = Int32Array.from(this.#noted.get(table) ?? [])
     this.#noted.delete(table)
     return ids
+  }
+}
+
+/** Sums many small arrays over the processes by one call. */
+function sumOfParts(mpi: Mpi, parts: readonly Float32Array[]): void {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  mpi.reduce(all, 'sum')
+  at = 0
+  for (const part of parts) {
+    part.set(all.subarray(at, at + part.length))
+    at += part.length
   }
 }
 
