@@ -23,6 +23,15 @@ export { type Activation, Linear, MLP } from './modules/linear.js'
 export { Module } from './modules/module.js'
 export { Dropout, LayerNorm } from './modules/normalisation.js'
 export { matchesPath } from './modules/paths.js'
+export {
+  GRU,
+  LSTM,
+  type RecurrentInputs,
+  type RecurrentOutput,
+  type RecurrentSettings,
+  RNN,
+  type States,
+} from './modules/recurrent.js'
 export { FeedForward, TransformerEncoder, type TransformerOptions } from './modules/transformer.js'
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
 export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
