@@ -229,7 +229,8 @@ export interface FeedbackAnswer {
   duplicate: boolean
 }
 export interface FeedbackAnswers {
-  results: (FeedbackAnswer | { id: string; error: { code: string; message: string } })[]
+  /** In the order of the items; a refused one has its place in the list, from 0, and why. */
+  results: (FeedbackAnswer | { index: number; id: string | null; error: { code: string; message: string } })[]
   accepted: number
   duplicates: number
   refused: number

@@ -39,6 +39,32 @@ describe('at the same time', () => {
     expect((await api('GET', '/feedback')).items).toHaveLength(1)
   })
 
+  it('feedback of a wrong shape is refused by its place in the list, the rest is taken', async () => {
+    const [predictionId] = await predict(1)
+    const good = { id: 'shape-1', predictionId, kind: 'label', value: 'billing' }
+    const list = [
+      { id: 'shape-0', predictionId, kind: 'wave', value: 1 },
+      good,
+      7,
+      { ...good, id: 'shape-3', at: 'noon' },
+    ]
+    const answer = await api('POST', '/feedback', list)
+    expect(answer).toMatchObject({ accepted: 1, duplicates: 0, refused: 3 })
+    expect(answer.results).toEqual([
+      { index: 0, id: 'shape-0', error: { code: 'bad-request', message: expect.stringContaining('kind') } },
+      { id: 'shape-1', duplicate: false },
+      { index: 2, id: null, error: { code: 'bad-request', message: expect.any(String) } },
+      { index: 3, id: 'shape-3', error: { code: 'bad-request', message: expect.stringContaining('ISO 8601') } },
+    ])
+    expect((await api('POST', '/feedback', ['x'])).results[0]).toMatchObject({ index: 0, id: null })
+  })
+
+  it('rows of a wrong shape have an error in their place, the rest is answered', async () => {
+    const { predictions } = await api('POST', '/predict', { rows: [7, { message: 'late parcel' }, null, ['a'], {}] })
+    expect(predictions[1].outputs.queue.value).toBeTypeOf('string')
+    for (const at of [0, 2, 3, 4]) expect(predictions[at]).toEqual({ error: { row: at, message: expect.any(String) } })
+  })
+
   it('one id given with two contents is taken with the first and refused with the other', async () => {
     const [predictionId] = await predict(1)
     const give = (value: number) =>

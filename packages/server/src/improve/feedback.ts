@@ -9,7 +9,7 @@ import type { PredictionRecord, Predictions } from '../serve/index.js'
 import type { Journal, Store } from '../store/index.js'
 import type { Versions } from '../train/index.js'
 import type { KnownClasses } from './classes.js'
-import type { Feedback, FeedbackQuery, NewFeedback } from './schema.js'
+import { type Feedback, type FeedbackQuery, type NewFeedback, readFeedback } from './schema.js'
 import { type FeedbackRecord, feedbackOf, findFeedback, listFeedback } from './store.js'
 import { type LabelField, labelOf, opinionOf, outputOf } from './values.js'
 
@@ -26,7 +26,7 @@ interface Parts {
   metrics: Metrics
 }
 
-export type Taken = { id: string; duplicate: boolean } | { id: string; refused: VolantError }
+export type Taken = { id: string; duplicate: boolean } | { id: string | null; refused: VolantError }
 
 /** What users say of predictions. Ids are the client's, so that sending again is harmless. */
 export class FeedbackBook {
@@ -39,12 +39,21 @@ export class FeedbackBook {
   }
 
   /** Checks and keeps feedback; what is wrong is refused item by item. On the disk before it is acknowledged. */
-  async give(project: Project, channel: string, items: NewFeedback[]): Promise<Taken[]> {
-    if (items.length > MOST)
+  async give(project: Project, channel: string, given: readonly unknown[]): Promise<Taken[]> {
+    if (given.length > MOST)
       throw refuse(
         'too-many-rows',
-        `One request may have ${MOST} feedback items, this one has ${items.length}; send it in parts.`,
+        `One request may have ${MOST} feedback items, this one has ${given.length}; send it in parts.`,
       )
+    const items = given.map(readFeedback)
+    const shaped = items.filter((item): item is NewFeedback => !('wrong' in item))
+    if (shaped.length === items.length) return this.#giveShaped(project, channel, shaped)
+    const taken = shaped.length > 0 ? await this.#giveShaped(project, channel, shaped) : []
+    let next = 0
+    return items.map((item, at) => ('wrong' in item ? misshapen(given[at], item.wrong) : taken[next++]!))
+  }
+
+  async #giveShaped(project: Project, channel: string, items: NewFeedback[]): Promise<Taken[]> {
     const release = await this.#claim(items.map((item) => keyOf(project.id, item.id)))
     try {
       return await this.#take(project, channel, items)
@@ -197,6 +206,11 @@ export class FeedbackBook {
       return field
     }
   }
+}
+
+function misshapen(item: unknown, wrong: string): Taken {
+  const { id } = (item ?? {}) as { id?: unknown }
+  return { id: typeof id === 'string' ? id.slice(0, 200) : null, refused: refuse('bad-request', wrong) }
 }
 
 type FieldOf = (version: string, output: string) => Promise<LabelField>

@@ -196,7 +196,9 @@ export function improveRoutes(app: App, parts: Parts): void {
 }
 
 function counted(taken: Taken[]) {
-  const results = taken.map((one) => ('refused' in one ? { id: one.id, error: refusalOf(one.refused) } : one))
+  const results = taken.map((one, index) =>
+    'refused' in one ? { index, id: one.id, error: refusalOf(one.refused) } : one,
+  )
   const refused = taken.filter((one) => 'refused' in one).length
   const duplicates = taken.filter((one) => 'duplicate' in one && one.duplicate).length
   return { results, accepted: taken.length - refused - duplicates, duplicates, refused }

@@ -18,10 +18,23 @@ const newFeedback = z.strictObject({
   subject: clientId.optional(),
 })
 export type NewFeedback = z.output<typeof newFeedback>
-export const feedbackBody = z.union([newFeedback, z.array(newFeedback).min(1)])
+/** Items of a list are checked one by one, so that a wrong one is refused alone. */
+export const feedbackBody = z.union([newFeedback, z.array(z.union([newFeedback, z.unknown()])).min(1)])
+
+/** An item in the right shape, or what is wrong with it in one clause. */
+export function readFeedback(item: unknown): NewFeedback | { wrong: string } {
+  const { data, error } = newFeedback.safeParse(item)
+  if (data) return data
+  const { path, message } = error!.issues[0]!
+  return { wrong: path.length > 0 ? `${path.join('.')}: ${message}` : message }
+}
 
 const taken = z.object({ id: z.string(), duplicate: z.boolean() })
-const refused = z.object({ id: z.string(), error: z.object({ code: z.string(), message: z.string() }) })
+const refused = z.object({
+  index: z.number().meta({ description: 'Place of the item in the list, from 0.' }),
+  id: z.string().nullable(),
+  error: z.object({ code: z.string(), message: z.string() }),
+})
 const feedbackAnswers = z.object({
   results: z.array(z.union([taken, refused])),
   accepted: z.number(),

@@ -117,7 +117,7 @@ export class Predictions {
 
   /** Usage counts what callers asked for, not what we ask ourselves. */
   async #answer(
-    rows: Record<string, unknown>[],
+    rows: readonly unknown[],
     origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>,
     { asked = false } = {},
   ): Promise<PredictAnswer['predictions']> {
@@ -156,10 +156,7 @@ export class Predictions {
   }
 
   /** Asks the shadow version beside the answer; nobody waits for it and its failure harms nobody. */
-  #listen(
-    rows: Record<string, unknown>[],
-    origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>,
-  ): void {
+  #listen(rows: readonly unknown[], origin: Omit<PredictionRecord, 'id' | 'inputs' | 'outputs' | 'confidence'>): void {
     const shadow = this.#answer(rows, origin).then(
       () => {},
       (error: Error) => this.#parts.log.warn({ err: error, version: origin.version }, 'a shadow prediction failed'),
@@ -183,7 +180,9 @@ function chosen(
 }
 
 /** Why a row cannot be given to a model at all; null when it can. */
-function faultOf(row: Record<string, unknown>): string | null {
+function faultOf(row: unknown): string | null {
+  if (typeof row !== 'object' || row === null || Array.isArray(row))
+    return `expected an object with the inputs, found ${Array.isArray(row) ? 'a list' : JSON.stringify(row)?.slice(0, 80)}.`
   for (const [name, value] of Object.entries(row)) {
     if (value === null || typeof value === 'string' || typeof value === 'boolean') continue
     if (typeof value === 'number' && Number.isFinite(value)) continue

@@ -3,7 +3,10 @@ import { endpointName } from '../deploy/index.js'
 import { cell, clientId, id, paging, time, timeText } from '../schema.js'
 
 export const predictRequest = z.strictObject({
-  rows: z.array(z.record(z.string(), z.unknown())).min(1),
+  rows: z
+    .array(z.union([z.record(z.string(), z.unknown()), z.unknown()]))
+    .min(1)
+    .meta({ description: 'Objects with the inputs. A row of another shape is answered with an error in its place.' }),
   endpoint: endpointName.optional(),
   subject: clientId
     .optional()
