@@ -17,6 +17,7 @@ import { type Access, allow } from './access/index.js'
 import type { App } from './api.js'
 import { isProblemCode, type Problem, problemOf, problems } from './errors.js'
 import type { HttpMetrics } from './metrics.js'
+import { placesHidden, withoutPlaces } from './places.js'
 
 /** Largest JSON body, in bytes. Files are streamed and have their own limit. */
 const JSON_LIMIT = 16 * 2 ** 20
@@ -33,11 +34,17 @@ export function makeApp({
   access,
   metrics,
   log,
+  dataFolder,
 }: {
   access: Access
   metrics: HttpMetrics
   log: FastifyBaseLogger
+  /** Answers never name it. */
+  dataFolder: string
 }): App {
+  const hide = placesHidden(dataFolder)
+  const answerError = (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) =>
+    answerProblem(error, request, reply, hide)
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -95,8 +102,13 @@ export function makeApp({
   return app
 }
 
-function answerError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = problemFor(error)
+function answerProblem(
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  hide: (text: string) => string,
+): FastifyReply {
+  const problem = withoutPlaces(problemFor(error), hide)
   const level = problem.status >= 500 ? 'error' : isProblemCode(problem.code) ? problems[problem.code].log : 'debug'
   request.log[level]({ code: problem.code, ...(problem.status >= 500 && { err: error }) }, problem.title)
   return sendProblem(reply, problem)

@@ -21,6 +21,35 @@ describe('refusals', () => {
     body: { status, code, type: `urn:volant:problem:${code}`, detail: expect.any(String) },
   })
 
+  it('of a run come before it is queued, with the sentence', async () => {
+    await server.api('POST', '/projects', { id: 'plain', name: 'Plain' })
+    const rows = Array.from({ length: 30 }, (_, at) => ({ message: `m ${at}`, queue: at % 2 ? 'a' : 'b', same: 'x' }))
+    await server.api('POST', '/projects/plain/rows', { rows: [...rows, { message: 'last', later: null }] })
+    const run = (body: object) => ask('POST', '/projects/plain/runs', body)
+    expect(await run({ outputs: ['quee'] })).toMatchObject({
+      ...refused(400, 'missing-column'),
+      body: { detail: 'Dataset version 1 has no column "quee". Did you mean "queue"?' },
+    })
+    expect(await run({ outputs: ['queue'], inputs: ['text'] })).toMatchObject(refused(400, 'missing-column'))
+    expect(await run({ outputs: ['later'] })).toMatchObject(refused(400, 'empty-column'))
+    expect(await run({ outputs: ['same'] })).toMatchObject(refused(400, 'one-class'))
+    const spec = { inputs: { message: 'txt' }, outputs: { queue: 'category' } }
+    expect(await run({ spec })).toMatchObject(refused(400, 'bad-spec'))
+    expect((await server.api('GET', '/projects/plain/runs')).items).toEqual([])
+  })
+
+  it('name a second file of an upload, of which nothing is kept', async () => {
+    const form = new FormData()
+    form.append('file', new Blob([csv(tickets(0, 5))]), 'first.csv')
+    form.append('more', new Blob([csv(tickets(0, 5))]), 'second.csv')
+    const before = (await server.api('GET', '/projects/desk/datasets')).items
+    expect(await ask('POST', '/projects/desk/datasets', form)).toMatchObject({
+      ...refused(400, 'bad-request'),
+      body: { detail: expect.stringContaining('"second.csv"'), file: 'second.csv' },
+    })
+    expect((await server.api('GET', '/projects/desk/datasets')).items).toEqual(before)
+  })
+
   it('speak RFC 9457', async () => {
     const answer = await ask('GET', '/projects/none')
     expect(answer).toMatchObject(refused(404, 'unknown-project'))

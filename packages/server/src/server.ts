@@ -87,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const loop = makeLoop({ store, journal, channels, jobs, access, metrics, log })
     opened.push(() => loop.close())
     let ready = false
-    const app = makeApp({ access, metrics, log })
+    const app = makeApp({ access, metrics, log, dataFolder: store.folder })
     await describeApi(app)
     operationsRoutes(app, { metrics, ready: () => ready && !broken })
     let streams: { close(): void } | undefined

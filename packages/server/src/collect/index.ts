@@ -1,6 +1,6 @@
 export { inputsKey } from './equal.js'
-export { checkColumns, Datasets, fieldsOf } from './logic.js'
-export { readReceived } from './receive.js'
+export { checkColumns, Datasets, fieldsOf, TYPED_ROWS } from './logic.js'
+export { type Received, readReceived } from './receive.js'
 export { collectRoutes, fileOf, takeFiles } from './routes.js'
 export {
   type DataRow,
@@ -12,6 +12,7 @@ export {
   writeRows,
 } from './rows.js'
 export {
+  type Dataset,
   datasetRow as datasetRowSchema,
   type Upload,
   upload as uploadSchema,

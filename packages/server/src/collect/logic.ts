@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import { inferType, nearestName, type Row, type Table, VolantError } from '@volant/data'
 import { refuse } from '../errors.js'
 import type { Events } from '../events.js'
@@ -7,7 +6,7 @@ import { ofLiving, type Project } from '../needs/index.js'
 import { cutPage, numberAfter, type Page, type Paging } from '../schema.js'
 import { newId, type Store } from '../store/index.js'
 import { inputsKey } from './equal.js'
-import { readReceived } from './receive.js'
+import { type Received, readReceived } from './receive.js'
 import {
   type DataRow,
   type Rejected,
@@ -45,7 +44,7 @@ class Overtaken extends Error {}
 const COLUMNS = 10_000
 
 /** Rows looked at to tell the types of columns. */
-const TYPED_ROWS = 2000
+export const TYPED_ROWS = 2000
 
 /** Dataset versions: collected rows with their source, time, subject and consent. */
 export class Datasets {
@@ -62,7 +61,7 @@ export class Datasets {
   /** Takes a file and makes a dataset version of it; nothing is seen of it before it is complete. */
   async upload(
     project: Project,
-    source: Readable,
+    source: Received,
     { name = 'upload.csv', mode, ...provenance }: Upload,
   ): Promise<Dataset> {
     return this.#working(async (folder) => {
@@ -101,6 +100,11 @@ export class Datasets {
   /** `latest` is an id too. Throws `unknown-dataset`, `no-data`. */
   async get(project: Project, id: string): Promise<Dataset> {
     return view(await this.#find(project.id, id), project)
+  }
+
+  /** How many rows of a version have a value, by column. */
+  async filled(project: Project, id: string): Promise<Record<string, number>> {
+    return (await this.#find(project.id, id)).filled
   }
 
   async list(project: Project, { limit, after }: Paging): Promise<Page<Dataset>> {

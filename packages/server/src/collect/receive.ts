@@ -9,6 +9,12 @@ import { refuse } from '../errors.js'
 /** Largest file taken, in bytes. */
 const FILE_LIMIT = 20 * 2 ** 30
 
+/** What is uploaded: its bytes, and a check that nothing comes after them. */
+export interface Received {
+  stream: Readable
+  end(): Promise<void>
+}
+
 /** Streams an upload to a file in `folder`. Throws `empty-file`, `body-too-large`, `upload-broken`, `disk-full`. */
 async function receiveFile(source: Readable, folder: string, name: string): Promise<string> {
   const file = path.join(folder, fileName(name))
@@ -38,8 +44,9 @@ async function receiveFile(source: Readable, folder: string, name: string): Prom
 }
 
 /** Reads a received file; what is said of it names it as the client did, not as it lies here. */
-export async function readReceived(source: Readable, folder: string, name: string): Promise<Table> {
-  const file = await receiveFile(source, folder, name)
+export async function readReceived(source: Received, folder: string, name: string): Promise<Table> {
+  const file = await receiveFile(source.stream, folder, name)
+  await source.end()
   try {
     return await openTable(file)
   } catch (error) {

@@ -25,8 +25,8 @@ export function collectRoutes(app: App, projects: Projects, datasets: Datasets):
       },
       handler: async (request, reply) => {
         const project = await projects.get(request.params.p)
-        const { stream, name } = await fileOf(request, request.query.name)
-        return reply.code(201).send(await datasets.upload(project, stream, { ...request.query, name }))
+        const { name, ...file } = await fileOf(request, request.query.name)
+        return reply.code(201).send(await datasets.upload(project, file, { ...request.query, name }))
       },
     })
   })
@@ -63,27 +63,48 @@ export function collectRoutes(app: App, projects: Projects, datasets: Datasets):
 /** Makes an app hand file bodies on as streams instead of reading them into memory. */
 export async function takeFiles(app: App): Promise<void> {
   app.removeAllContentTypeParsers()
-  await app.register(multipart, { limits: { files: 1, fileSize: Number.MAX_SAFE_INTEGER } })
+  await app.register(multipart, { limits: { fileSize: Number.MAX_SAFE_INTEGER } })
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
 }
 
-/** The file of a request, whichever way it was sent, and its name. */
-export async function fileOf(
-  request: FastifyRequest,
-  name: string | undefined,
-): Promise<{ stream: Readable; name: string | undefined }> {
+/** A file that is sent, and its name. */
+interface SentFile {
+  stream: Readable
+  name: string | undefined
+  /** Throws when the request has more than this one file; called once the stream was read. */
+  end(): Promise<void>
+}
+
+/** The file of a request, whichever way it was sent. */
+export async function fileOf(request: FastifyRequest, name: string | undefined): Promise<SentFile> {
   if (!request.isMultipart()) {
     if (request.body === undefined) throw refuse('empty-file', 'The request has no body; send the bytes of a file.')
-    return { stream: request.body as Readable, name }
+    return { stream: request.body as Readable, name, end: async () => {} }
   }
-  const part = await request.file().catch((error: Error & { statusCode?: number }) => {
-    if (error.statusCode !== undefined && error.statusCode < 500) throw error
-    throw refuse('bad-request', `The multipart body cannot be read (${error.message}); send it whole, with a boundary.`)
-  })
+  const files = request.files()
+  const next = async () => {
+    const { value } = await files.next().catch((error: Error & { statusCode?: number }) => {
+      if (error.statusCode !== undefined && error.statusCode < 500) throw error
+      const sentence = `The multipart body cannot be read (${error.message}); send it whole, with a boundary.`
+      throw refuse('bad-request', sentence)
+    })
+    return value
+  }
+  const part = await next()
   if (!part)
     throw refuse(
       'bad-request',
       'The multipart body has no file part; add one, or send the bytes of the file as the body.',
     )
-  return { stream: part.file, name: name ?? (part.filename || undefined) }
+  const end = async () => {
+    const second = await next()
+    if (!second) return
+    second.file.resume()
+    throw refuse(
+      'bad-request',
+      `The multipart body has a second file, "${second.filename}", beside "${part.filename}"; send one file a request. Nothing was kept.`,
+      { file: second.filename },
+    )
+  }
+  return { stream: part.file, name: name ?? (part.filename || undefined), end }
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { VolantError } from '@volant/data'
 import { sql, type Transaction } from 'kysely'
 import { fromKysely, fromPglite, type JobResult, type JobWithMetadata, PgBoss } from 'pg-boss'
+import { placesHidden } from '../places.js'
 import { type Log, type Store, silent, type Tables } from '../store/index.js'
 import { type LogLine, type Progress, ProgressWriter, readLog, readProgress } from './progress.js'
 import { type Payload, type QueueName, queues } from './queues.js'
@@ -85,6 +86,7 @@ const stopReason = 'The server was stopped while this was running.'
  */
 export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, progress: Progress] }> {
   readonly #running = new Map<string, { stop: AbortController; progress: () => Progress; done: Promise<unknown> }>()
+  readonly #hide: (text: string) => string
   #stopping = false
 
   private constructor(
@@ -93,6 +95,7 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
     readonly log: Log,
   ) {
     super()
+    this.#hide = placesHidden(store.folder)
   }
 
   /** Starts the queues and takes back what a killed process of this data folder was running. */
@@ -143,7 +146,7 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
       failedQueue(queue),
       { includeMetadata: true, ...askEvery },
       async ([job]) => {
-        const { reason, code } = failure(job!.sourceOutput)
+        const { reason, code } = this.#failure(job!.sourceOutput)
         await onFailed({ id: job!.sourceId ?? job!.id, payload: job!.data, reason, code })
       },
     )
@@ -172,7 +175,7 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
       attempt: job.retryCount + 1,
       progress,
       result: state === 'done' ? (job.output as { value?: unknown } | null)?.value : undefined,
-      reason: state === 'failed' ? failure(job.output).reason : null,
+      reason: state === 'failed' ? this.#failure(job.output).reason : null,
       createdAt: job.createdOn,
       startedAt: job.startedOn,
       endedAt: job.completedOn,
@@ -190,6 +193,11 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
     const stopped = this.boss.stop({ graceful: true, timeout: timeoutMs })
     for (const { stop } of this.#running.values()) stop.abort(new VolantError('stopped', stopReason))
     await stopped
+  }
+
+  #failure(output: unknown): { reason: string; code: string } {
+    const { reason, code } = failureOf(output)
+    return { reason: this.#hide(reason), code }
   }
 
   async #declare(name: QueueName): Promise<void> {
@@ -286,7 +294,7 @@ function failedQueue(name: QueueName): string {
 }
 
 /** The reason in what pg-boss kept of a failed attempt: ours, or its own words in `value`. */
-function failure(output: unknown): { reason: string; code: string } {
+function failureOf(output: unknown): { reason: string; code: string } {
   const { reason, code, message, value } = (output ?? {}) as Record<string, unknown> & { value?: { message?: string } }
   const said = String(reason ?? message ?? value?.message ?? 'It failed without a reason.')
   if (said === 'job heartbeat timeout')

@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
 import { type Cell, duplicateKeys, isMissing, split, VolantError } from '@volant/data'
 import {
   checkColumns,
@@ -7,6 +6,7 @@ import {
   type Datasets,
   fieldsOf,
   inputsKey,
+  type Received,
   type Rejected,
   readReceived,
   rowsFolder,
@@ -76,7 +76,7 @@ export class TestSets {
   /** Freezes the rows of a file of their own. */
   async freezeUpload(
     project: Project,
-    source: Readable,
+    source: Received,
     { name = 'test.csv', mode: _, ...provenance }: Upload,
   ): Promise<TestSet> {
     await this.#refuseSecond(project)

@@ -92,8 +92,8 @@ export function prepareRoutes(app: App, { projects, datasets, testSets, profiles
       },
       handler: async (request, reply) => {
         const project = await projects.get(request.params.p)
-        const { stream, name } = await fileOf(request, request.query.name)
-        return reply.code(201).send(await testSets.freezeUpload(project, stream, { ...request.query, name }))
+        const { name, ...file } = await fileOf(request, request.query.name)
+        return reply.code(201).send(await testSets.freezeUpload(project, file, { ...request.query, name }))
       },
     })
   })

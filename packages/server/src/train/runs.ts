@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { VolantError } from '@volant/data'
 import { trainingEnvironment } from '@volant/fields'
 import type { Transaction } from 'kysely'
-import { type Datasets, fieldsOf } from '../collect/index.js'
+import type { Datasets } from '../collect/index.js'
 import { refuse } from '../errors.js'
 import { insertEvaluation } from '../evaluate/index.js'
 import type { Events } from '../events.js'
@@ -14,6 +14,7 @@ import type { Project, Projects } from '../needs/index.js'
 import type { TestSets } from '../prepare/index.js'
 import { cutPage, type Page, type Paging } from '../schema.js'
 import { newId, type Store, type Tables } from '../store/index.js'
+import { checkRequest, outputsOf } from './request.js'
 import type { NewRun, Run } from './schema.js'
 import { changeRun, countRuns, findRun, insertRun, insertVersion, listRuns, type RunRecord } from './store.js'
 import type { Trained, Training } from './training.js'
@@ -60,6 +61,7 @@ export class Runs {
         'Nothing says what to predict: send "outputs" with the run, or give the project a spec.',
       )
     const dataset = await datasets.get(project, request.dataset)
+    checkRequest(project, request, dataset, await datasets.filled(project, dataset.id))
     const run: RunRecord = {
       id: newId(),
       project: project.id,
@@ -265,10 +267,4 @@ export class Runs {
 function openSpec(spec: Record<string, unknown>): Record<string, unknown> {
   const { candidates: _, ...train } = spec['train'] as Record<string, unknown>
   return { ...spec, train }
-}
-
-/** What to predict: as the run says, else as its spec or the project's says. */
-function outputsOf(project: Project, { outputs, spec }: NewRun): string[] {
-  if (outputs) return outputs
-  return Object.keys(spec ? ((spec['outputs'] ?? {}) as object) : fieldsOf(project, 'outputs'))
 }
