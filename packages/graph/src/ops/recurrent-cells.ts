@@ -2,7 +2,7 @@ import type { Emitter } from '../onnx/emitter.js'
 
 /**
  * The cells of recurrent networks: what one step does, what the backward pass needs of it, and one step backwards. Every value
- * of a step is [D, B, width], all D directions at once; of all steps together [T, D, B, width].
+ * is [D, B, width], all D directions at once. Slopes are worked out in the step, while its numbers are in the cache.
  */
 export interface Cell {
   /** Products with the state before: how many of the state's width. */
@@ -11,11 +11,9 @@ export interface Cell {
   readonly states: 1 | 2
   /** Whether the last gate has a bias of its own inside the recurrent product. */
   readonly candidateBias: boolean
-  /** What each step keeps for the backward pass, in widths of the state. */
-  readonly saved: readonly number[]
-  step(emit: Emitter, states: Names, step: Step): { states: string[]; saved: string[] }
-  /** Numbers that the backward pass multiplies with, for all steps at once; `before` are `initial` and all states but the last. */
-  slopes(emit: Emitter, saved: Names, before: (sequence: string, state: number) => string): Slope[]
+  /** Numbers each step keeps for the backward pass to multiply with, in widths of the state. */
+  readonly slopes: readonly number[]
+  step(emit: Emitter, states: Names, step: Step): { states: string[]; slopes: string[] }
   /** From the gradients of the new states to those of the old ones and of the pre-activations; real: float, 0 past the end. */
   back(emit: Emitter, d: Names, slopes: Names, back: Back): { states: string[]; gates: string; candidate?: string }
 }
@@ -33,12 +31,6 @@ export interface Step {
   width: number
 }
 
-export interface Slope {
-  name: string
-  /** In widths of the state. */
-  width: number
-}
-
 export interface Back {
   /** Gradient of the step's output. */
   dy: string
@@ -53,12 +45,11 @@ const rnn: Cell = {
   gates: 1,
   states: 1,
   candidateBias: false,
-  saved: [1],
+  slopes: [1],
   step(emit, [h], step) {
-    const next = keepEnded(emit, step.real, emit.op('Tanh', [preactivation(emit, h!, step)]), h!)
-    return { states: [next], saved: [next] }
+    const next = emit.op('Tanh', [preactivation(emit, h!, step)])
+    return { states: [keepEnded(emit, step.real, next, h!)], slopes: [oneMinusSquare(emit, next)] }
   },
-  slopes: (emit, [h]) => [{ name: oneMinusSquare(emit, h!), width: 1 }],
   back(emit, [dh], [slope], back) {
     const d = gradientAt(emit, dh!, back)
     const gates = emit.op('Mul', [d.real, slope!])
@@ -74,34 +65,41 @@ const lstm: Cell = {
   gates: 4,
   states: 2,
   candidateBias: false,
-  saved: [3, 1, 1],
+  slopes: [1, 1, 1, 1, 1, 1],
+  // dc' = K dh' + …, K = o (1 - tanh² c'). The gates' gradients are those of c', h', c', c' by g i (1 - i), tanh c' o (1 - o),
+  // c f (1 - f) and i (1 - g²).
   step(emit, [h, c], step) {
     const [rates, content] = emit.ops('Split', [preactivation(emit, h!, step), widths(emit, step, 3, 1)], 2, last)
-    const s = emit.op('Sigmoid', [rates!])
     const g = emit.op('Tanh', [content!])
-    const [i, o, f] = pieces(emit, s, 3)
-    const cell = emit.op('Add', [emit.op('Mul', [f!, c!]), emit.op('Mul', [i!, g])])
-    const next = emit.op('Mul', [o!, emit.op('Tanh', [cell])])
-    const kept = keepEnded(emit, step.real, cell, c!)
-    return { states: [keepEnded(emit, step.real, next, h!), kept], saved: [s, g, kept] }
+    const [i, o, f] = pieces(emit, emit.op('Sigmoid', [rates!]), 3) as [string, string, string]
+    const kept = emit.op('Mul', [f, c!])
+    const added = emit.op('Mul', [i, g])
+    const cell = emit.op('Add', [kept, added])
+    const t = emit.op('Tanh', [cell])
+    const next = emit.op('Mul', [o, t])
+    return {
+      states: [keepEnded(emit, step.real, next, h!), keepEnded(emit, step.real, cell, c!)],
+      slopes: [
+        less(emit, added, added, i),
+        less(emit, next, next, o),
+        less(emit, kept, kept, f),
+        less(emit, i, added, g),
+        less(emit, o, next, t),
+        f,
+      ],
+    }
   },
-  // dc' = K dh' + …, K = o (1 - tanh² c'); the gates' gradients are A (dc', dh', dc', dc').
-  slopes(emit, [s, g, cells], before) {
-    const [i, o, f] = pieces(emit, s!, 3)
-    const t = emit.op('Tanh', [cells!])
-    const factors = emit.op('Concat', [g!, t, before(cells!, 1)], last)
-    const A = [emit.op('Mul', [factors, sigmoidSlope(emit, s!)]), emit.op('Mul', [i!, oneMinusSquare(emit, g!)])]
-    return [
-      { name: emit.op('Concat', A, last), width: 4 },
-      { name: emit.op('Mul', [o!, oneMinusSquare(emit, t)]), width: 1 },
-      { name: f!, width: 1 },
-    ]
-  },
-  back(emit, [dh, dc], [A, K, f], back) {
+  back(emit, [dh, dc], [I, O, F, G, K, f], back) {
     const d = gradientAt(emit, dh!, back)
     const c = emit.op('Add', [emit.op('Mul', [d.real, K!]), dc!])
     const real = back.real ? emit.op('Mul', [c, back.real]) : c
-    const gates = emit.op('Mul', [emit.op('Concat', [real, d.real, real, real], last), A!])
+    const parts = [
+      emit.op('Mul', [real, I!]),
+      emit.op('Mul', [d.real, O!]),
+      emit.op('Mul', [real, F!]),
+      emit.op('Mul', [real, G!]),
+    ]
+    const gates = emit.op('Concat', parts, last)
     const before = emit.op('Mul', [real, f!])
     const passed = back.real && emit.op('Sub', [c, real])
     return { states: [sum(emit, product(emit, gates, back), d.passed), sum(emit, before, passed)], gates }
@@ -116,34 +114,30 @@ const gru: Cell = {
   gates: 3,
   states: 1,
   candidateBias: true,
-  saved: [2, 1, 1, 1],
+  slopes: [1, 1, 1, 1, 1],
   step(emit, [h], step) {
     const halves = (name: string) => emit.ops('Split', [name, widths(emit, step, 2, 1)], 2, last)
     const [zRates, zContent] = halves(step.z)
     const [hRates, hContent] = halves(product(emit, h!, step))
-    const s = emit.op('Sigmoid', [emit.op('Add', [zRates!, hRates!])])
-    const [update, r] = pieces(emit, s, 2)
-    const q = emit.op('Add', [hContent!, step.candidateBias])
-    const n = emit.op('Tanh', [emit.op('Add', [zContent!, emit.op('Mul', [r!, q])])])
-    const u = step.real ? emit.op('Where', [step.real, update!, emit.scalar(1)]) : update!
-    const next = emit.op('Add', [n, emit.op('Mul', [u, emit.op('Sub', [h!, n])])])
-    return { states: [next], saved: [s, n, q, next] }
+    const [u, r] = pieces(emit, emit.op('Sigmoid', [emit.op('Add', [zRates!, hRates!])]), 2) as [string, string]
+    const q = emit.op('Mul', [r, emit.op('Add', [hContent!, step.candidateBias])])
+    const n = emit.op('Tanh', [emit.op('Add', [zContent!, q])])
+    const kept = emit.op('Mul', [u, emit.op('Sub', [h!, n])])
+    const next = emit.op('Add', [n, kept])
+    const N = emit.op('Mul', [emit.op('Sub', [emit.scalar(1), u]), oneMinusSquare(emit, n)])
+    const R = emit.op('Mul', [N, less(emit, q, q, r)])
+    return {
+      states: [keepEnded(emit, step.real, next, h!)],
+      slopes: [less(emit, kept, kept, u), R, emit.op('Mul', [N, r]), N, u],
+    }
   },
-  // Everything is proportional to d = dh': the gates' recurrent sides by A, the candidate's input by N, the state before by u.
-  slopes(emit, [s, n, q, h], before) {
-    const [u, r] = pieces(emit, s!, 2)
-    const N = emit.op('Mul', [emit.op('Sub', [emit.scalar(1), u!]), oneMinusSquare(emit, n!)])
-    const U = emit.op('Mul', [emit.op('Sub', [before(h!, 0), n!]), sigmoidSlope(emit, u!)])
-    const R = emit.op('Mul', [emit.op('Mul', [N, q!]), sigmoidSlope(emit, r!)])
-    return [
-      { name: emit.op('Concat', [U, R, emit.op('Mul', [N, r!])], last), width: 3 },
-      { name: N, width: 1 },
-      { name: u!, width: 1 },
-    ]
-  },
-  back(emit, [dh], [A, N, u], back) {
+  back(emit, [dh], [U, R, Q, N, u], back) {
     const d = gradientAt(emit, dh!, back)
-    const gates = emit.op('Mul', [emit.op('Concat', [d.real, d.real, d.real], last), A!])
+    const gates = emit.op(
+      'Concat',
+      [U!, R!, Q!].map((slope) => emit.op('Mul', [d.real, slope])),
+      last,
+    )
     const before = emit.op('Add', [product(emit, gates, back), emit.op('Mul', [d.real, u!])])
     return { states: [sum(emit, before, d.passed)], gates, candidate: emit.op('Mul', [d.real, N!]) }
   },
@@ -175,8 +169,8 @@ function gradientAt(emit: Emitter, dh: string, { dy, real }: Back): { real: stri
   return { real: emit.op('Mul', [d, real]), passed: emit.op('Sub', [dh, emit.op('Mul', [dh, real])]) }
 }
 
-/** The slope of tanh by its value. */
-const oneMinusSquare = (emit: Emitter, y: string) => emit.op('Sub', [emit.scalar(1), emit.op('Mul', [y, y])])
+/** a - b c */
+const less = (emit: Emitter, a: string, b: string, c: string) => emit.op('Sub', [a, emit.op('Mul', [b, c])])
 
-/** The slope of the logistic function by its value. */
-const sigmoidSlope = (emit: Emitter, s: string) => emit.op('Sub', [s, emit.op('Mul', [s, s])])
+/** The slope of tanh by its value. */
+const oneMinusSquare = (emit: Emitter, y: string) => less(emit, emit.scalar(1), y, y)

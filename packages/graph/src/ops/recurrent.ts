@@ -1,4 +1,4 @@
-import { addDims, type Dim, multiplyDims, printShape, type Shape } from '../dims.js'
+import { type Dim, multiplyDims, printShape, type Shape } from '../dims.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
 import { concat, reshape, slice, zerosLike } from '../functions/shape.js'
@@ -18,7 +18,7 @@ function recurrence(name: CellName): OpRule {
   const cell = cells[name]
   const { gates, states } = cell
   return row<Recurrence>({
-    // y [T, B, D H], the last states [D, B, H]; saved: each direction's states [T, B, H], then what the cell saves.
+    // y [T, B, D H], the last states [D, B, H]; saved: each direction's states [T, B, H], then the cell's slopes.
     shape: ({ x: values, attributes }) => {
       const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
       requireRank(x, 3, 'the input')
@@ -41,7 +41,7 @@ function recurrence(name: CellName): OpRule {
         like(T!, B!, D * H),
         ...initial.map(() => like(D, B!, H)),
         ...layers.map(() => like(T!, B!, H)),
-        ...cell.saved.map((width) => like(T!, D, B!, width * H)),
+        ...cell.slopes.map((width) => like(T!, D, B!, width * H)),
       ]
     },
     saved: 1 + states,
@@ -50,10 +50,10 @@ function recurrence(name: CellName): OpRule {
       const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
       const D = layers.length
       const kept = ys.slice(1 + states, 1 + states + D)
-      const saved = ys.slice(1 + states + D)
+      const slopes = ys.slice(1 + states + D)
       const dLast = ys.slice(1, 1 + states).map((state, i) => dys[1 + i] ?? zerosLike(state))
       const weights = layers.map(({ recurrent }) => recurrent)
-      const operands = [dy, ...dLast, ...saved, ...initial, ...weights, ...(lengths ? [lengths] : [])]
+      const operands = [dy, ...dLast, ...slopes, ...weights, ...(lengths ? [lengths] : [])]
       const found = dy.builder.append(`${name}Gradient`, operands, { ...attributes })
       const dz = found.splice(0, D)
       const dr = cell.candidateBias ? found.splice(0, D) : dz
@@ -84,7 +84,7 @@ function recurrence(name: CellName): OpRule {
 /** The backward loop: from the gradients of outputs and last states to those of pre-activations and initial states. */
 function recurrenceGradient(name: CellName): OpRule {
   const cell = cells[name]
-  const { gates, states, saved } = cell
+  const { gates, states } = cell
   return row<Recurrence>({
     // Each direction's dz [T, B, gates H], with a candidate's bias those of the recurrent side too; initial states' gradients.
     shape: ({ x, attributes: { direction } }) => {
@@ -103,19 +103,10 @@ function recurrenceGradient(name: CellName): OpRule {
       const H = width / D
       const dy = splitDirections(emit, rest.shift()!, x[0]!.shape, D)
       const dLast = rest.splice(0, states)
-      const kept = rest.splice(0, saved.length)
-      const initial = rest.splice(0, states)
+      const slopes = rest.splice(0, cell.slopes.length)
       const recurrent = stackWeights(emit, rest.splice(0, D))
       const real = lengths ? realSteps(emit, rest.shift()!, T, B) : undefined
       const transposed = emit.op('Transpose', [recurrent], { perm: [0, 2, 1] })
-      // All states but the last, behind the initial one: [T, D, B, H] in the order walked.
-      const before = (sequence: string, state: number) => {
-        const first = emit.reshape(initial[state]!, [D, B, H], [1, D, B, H])
-        return emit.op('Concat', [first, emit.slice(sequence, { axis: 0, size: T, start: 0, end: addDims(T, -1) })], {
-          axis: 0,
-        })
-      }
-      const slopes = cell.slopes(emit, kept, before)
       const { states: dInitial, outputs } = loopOverTime(emit, {
         direction,
         backwards: true,
@@ -123,7 +114,7 @@ function recurrenceGradient(name: CellName): OpRule {
         states: dLast.map((state) => ({ name: state, width: H })),
         sequences: [
           { names: dy, width: H, apart: true },
-          ...slopes.map((slope) => ({ names: [slope.name], width: slope.width * H })),
+          ...slopes.map((name, i) => ({ names: [name], width: cell.slopes[i]! * H })),
           ...(real ? [{ names: Array(D).fill(emit.cast(real, 'float32')), width: 1, apart: true }] : []),
         ],
         outputs: [{ width: gates * H, apart: true }, ...(cell.candidateBias ? [{ width: H, apart: true }] : [])],
@@ -175,10 +166,10 @@ function lowerLoop({ emit, names, x: info, y, attributes }: LowerContext<Recurre
       { names: z, width: cell.gates * H, apart: true },
       ...(real ? [{ names: Array(D).fill(real), width: 1, dtype: 'bool' as const, apart: true }] : []),
     ],
-    outputs: [{ width: H, apart: true }, ...cell.saved.map((width) => ({ width: width * H }))],
+    outputs: [{ width: H, apart: true }, ...cell.slopes.map((width) => ({ width: width * H }))],
     step: (before, [zNow, realNow]) => {
       const made = cell.step(emit, before, { z: zNow!, recurrent, candidateBias, real: realNow, width: H })
-      return { states: made.states, outputs: [made.states[0]!, ...made.saved] }
+      return { states: made.states, outputs: [made.states[0]!, ...made.slopes] }
     },
   })
   const kept = outputs[0]!.map((name) => emit.reshape(name, [T, 1, B, H], [T, B, H]))
