@@ -98,7 +98,7 @@ abstract class RecurrentLayers extends Module<[x: Value, inputs?: RecurrentInput
   }
 
   protected forward(context: Context, x: Value, { mask, initial }: RecurrentInputs = {}): RecurrentOutput {
-    const lengths = mask && reduceSum(cast(mask, 'int64'), 1)
+    const lengths = mask && cast(reduceSum(cast(mask, 'float32'), 1), 'int64')
     const last: States[] = []
     const y = this.layers.reduce(
       (h, { forward, backward }, layer) => {
