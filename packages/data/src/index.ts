@@ -32,6 +32,7 @@ export {
   inferType,
   isMissing,
   isMissingNumber,
+  missingLabels,
   parseBoolean,
   parseNumber,
 } from './types.js'

@@ -2,7 +2,15 @@ import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openTable } from './import/open.js'
 import type { Cell } from './table/table.js'
-import { inferOutputType, inferType, isMissing, isMissingNumber, parseBoolean, parseNumber } from './types.js'
+import {
+  inferOutputType,
+  inferType,
+  isMissing,
+  isMissingNumber,
+  missingLabels,
+  parseBoolean,
+  parseNumber,
+} from './types.js'
 
 const repeat = (values: Cell[], times: number): Cell[] => Array.from({ length: times }, () => values).flat()
 
@@ -79,6 +87,13 @@ describe('inferType', () => {
   it('of outputs: true/false, text or two whole numbers as classes, other numbers as numbers', () => {
     expect(inferOutputType(['true', 'false'])).toBe('boolean')
     expect(inferOutputType(['0', '1', null])).toBe('category')
+    expect(inferOutputType(['0', '1', 'NA', 'n/a', '?'])).toBe('category')
+    expect(inferOutputType(['5', 'NA', '5'])).toBe('constant')
+    expect(inferOutputType(['NA', '?'])).toBe('empty')
+    expect(inferOutputType(['a', 'none', 'a'])).toBe('category')
+    expect(missingLabels([0, 1, ' NA ', 'n/a', null])).toEqual(['NA', 'n/a'])
+    expect(missingLabels(['true', 'false', 'NA'])).toEqual(['NA'])
+    expect(missingLabels(['bug', 'none', '1'])).toEqual([])
     expect(inferOutputType(['0', '1', '2'])).toBe('number')
     expect(inferOutputType(['0.5', '1.5'])).toBe('number')
     expect(inferOutputType(['01', '02', '03'])).toBe('category')

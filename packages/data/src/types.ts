@@ -66,10 +66,28 @@ export function inferOutputType(values: readonly Cell[]): 'boolean' | 'category'
   const counts = countColumn(values)
   const present = counts.rows - counts.missing
   if (present === 0) return 'empty'
-  if (counts.distinct === 1) return 'constant'
+  const distinct = counts.distinct - missingLabels(values).length
+  if (distinct === 1) return 'constant'
   if (counts.booleans === present) return 'boolean'
   if (counts.numbers < present || counts.paddedCodes > 0) return 'category'
-  return counts.integers === present && counts.distinct <= 2 ? 'category' : 'number'
+  return counts.integers === present && distinct <= 2 ? 'category' : 'number'
+}
+
+/**
+ * Texts such as NA and ? that stand for no label in an output column: those beside numbers alone, or true and false alone.
+ * Among other texts they are classes like any other.
+ */
+export function missingLabels(values: readonly Cell[]): string[] {
+  const marks = new Set<string>()
+  const kinds = new Set<'number' | 'boolean'>()
+  for (const value of values) {
+    if (isMissing(value)) continue
+    if (typeof value === 'string' && isMissingNumber(value)) marks.add(value.trim())
+    else if (parseBoolean(value) !== undefined) kinds.add('boolean')
+    else if (parseNumber(value) !== undefined) kinds.add('number')
+    else return []
+  }
+  return kinds.size === 1 ? [...marks] : []
 }
 
 /** What decides the type of a column, counted in one pass. */

@@ -34,7 +34,7 @@ export interface OutputType<
   readonly primary: MetricName
   readonly task: 'classification' | 'regression'
   /** The label of a cell, null when it is missing. Throws UnreadableCell. */
-  read(cell: Cell | undefined): L | null
+  read(cell: Cell | undefined, settings: Settings): L | null
   /** Learns the classes or the scale; `column` is for messages. Throws VolantError where nothing can be learnt. */
   fit(labels: readonly (L | null)[], settings: Settings, column: string): S
   /** The label as the number the decoder trains on: a class index (-1 = missing or unknown) or the value (NaN = missing). */

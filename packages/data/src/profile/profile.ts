@@ -1,6 +1,6 @@
 import { missingColumn } from '../errors.js'
 import type { Cell, Table } from '../table/table.js'
-import { inferOutputType, isMissing } from '../types.js'
+import { inferOutputType, isMissing, missingLabels } from '../types.js'
 import { type ColumnProfile, profileColumn, topOf } from './column.js'
 import { type LeakageSuspect, leakageSuspects } from './leakage.js'
 import { countDuplicates, countOverlap, type Overlap } from './overlap.js'
@@ -61,9 +61,10 @@ function pick(sample: Sample, names: readonly string[]): Cell[][] {
 function profileTarget(name: string, cells: readonly Cell[]): TargetProfile {
   const type = inferOutputType(cells)
   const counts = new Map<string, number>()
+  const marks = new Set(missingLabels(cells))
   let missing = 0
   for (const cell of cells) {
-    if (isMissing(cell)) missing++
+    if (isMissing(cell) || (typeof cell === 'string' && marks.has(cell.trim()))) missing++
     else counts.set(String(cell).trim(), (counts.get(String(cell).trim()) ?? 0) + 1)
   }
   if (type === 'number') return { name, type, missing, classes: [], classCount: 0, singles: 0 }

@@ -31,7 +31,11 @@ const output: OutputType<string, ClassesState, CategoryOutputSettings> = {
   settings: categoryOutputSettings,
   primary: PRIMARY_METRIC.category,
   task: 'classification',
-  read: (cell) => (isMissing(cell) ? null : String(cell).trim()),
+  read(cell, { missing }) {
+    if (isMissing(cell)) return null
+    const label = String(cell).trim()
+    return missing?.includes(label) ? null : label
+  },
   fit: (labels, settings, column) => learnClasses(labels, settings.positive, column),
   target: (label, state) => (label === null ? -1 : (places(state).get(label) ?? -1)),
   value: (answer, state) => state.classes[answer]!,

@@ -19,6 +19,7 @@ export const categoryOutputSettings = z.strictObject({
     .string()
     .optional()
     .describe('The class that precision, recall and F1 are about, of two; else true, yes or 1, else the rarer one.'),
+  missing: z.array(z.string()).optional().describe('Values that stand for no label, such as NA beside 0 and 1.'),
 })
 
 export type CategoryOutputSettings = z.infer<typeof categoryOutputSettings>

@@ -53,9 +53,9 @@ function scoreOutput(output: FittedOutput, rows: readonly Row[], predictions: re
 }
 
 /** An unreadable label is none. */
-function labelOf({ name, type }: FittedOutput, row: Row): Label | null {
+function labelOf({ name, type, settings }: FittedOutput, row: Row): Label | null {
   try {
-    return type.read(row[name]) as Label | null
+    return type.read(row[name], settings) as Label | null
   } catch (error) {
     if (error instanceof UnreadableCell) return null
     throw error

@@ -118,6 +118,8 @@ describe('specYaml', () => {
           weight: 1
           # The class that precision, recall and F1 are about, of two; else true, yes or 1, else the rarer one.
           # positive:
+          # Values that stand for no label, such as NA beside 0 and 1.
+          # missing:
         minutes:
           type: number
           weight: 1
@@ -130,7 +132,7 @@ describe('specYaml', () => {
         seed: 42
         # Chooses, by counted work and not by the clock, what may be tried: 90s, 5m, 1h.
         timeLimit: 300
-        # auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, transformer train that alone.
+        # auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, bilstm, transformer train that alone.
         encoder: auto
         # Most passes over the data a network makes; by default its recipe says.
         # epochs:

@@ -3,6 +3,7 @@ import {
   inferType,
   isMissing,
   type LeakageSuspect,
+  missingLabels,
   parseNumber,
   profile,
   type Table,
@@ -50,7 +51,7 @@ export async function inferSpec(table: Table, options: InferOptions): Promise<In
   const wanted = named ?? names.filter((name) => !outputs.includes(name))
   const columns = await table.toColumns([...outputs, ...wanted])
   if (table.rowCount === 0) throw new VolantError('empty-file', `"${table.path}" has no rows.`, { path: table.path })
-  const outputTypes = Object.fromEntries(outputs.map((name) => [name, outputTypeOf(name, columns[name]!)]))
+  const outputTypes = Object.fromEntries(outputs.map((name) => [name, outputOf(name, columns[name]!)]))
   const suspects = named ? [] : (await profile(table, { targets: outputs })).leakage
   const { types, reasons } = inputTypes(wanted, columns, suspects, named !== undefined)
   if (Object.keys(types).length === 0) {
@@ -71,7 +72,7 @@ export async function inferSpec(table: Table, options: InferOptions): Promise<In
   return { spec, notes, leftOut }
 }
 
-function outputTypeOf(name: string, cells: Columns[string]): string {
+function outputOf(name: string, cells: Columns[string]): SpecInput['outputs'][string] {
   const type = inferOutputType(cells)
   if (type === 'empty') {
     throw new VolantError('empty-column', `Output column "${name}" is empty: no row has a label to learn from.`, {
@@ -79,14 +80,16 @@ function outputTypeOf(name: string, cells: Columns[string]): string {
     })
   }
   if (type === 'constant') {
-    const found = cells.find((cell) => !isMissing(cell))
+    const marks = missingLabels(cells)
+    const found = cells.find((cell) => !isMissing(cell) && !marks.includes(String(cell).trim()))
     throw new VolantError(
       'one-class',
       `Output column "${name}" has one class only ("${found}" in every labelled row); at least two are needed.`,
       { column: name },
     )
   }
-  return type
+  const missing = type === 'category' ? missingLabels(cells) : []
+  return missing.length > 0 ? { type: 'category', missing } : type
 }
 
 const reasonsByType: Record<string, string> = {

@@ -60,7 +60,7 @@ export async function readDataset(table: Table, spec: Spec, note: (message: stri
   tellMissing(table, missing, note)
   const labels: Record<string, unknown[]> = {}
   for (const [name, settings] of Object.entries(spec.outputs)) {
-    const read = readColumn(columns[name]!, (cell) => outputType(settings.type).read(cell))
+    const read = readColumn(columns[name]!, (cell) => outputType(settings.type).read(cell, settings))
     if (read.unreadable > 0) throw unreadable('Output column', name, read)
     labels[name] = read.values
   }

@@ -7,8 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { tickets } from '../fixtures.js'
 import type { Examples, ModelFile, PlainTensor } from '../folder/format.js'
 import { loadModel } from '../predict/model.js'
+import { inferSpec } from '../spec/infer.js'
 import { parseSpec } from '../spec/parse.js'
 import type { SpecInput } from '../spec/schema.js'
+import { specYaml } from '../spec/yaml.js'
 import type { TrainEvent } from './events.js'
 import { train } from './train.js'
 
@@ -191,6 +193,19 @@ describe('train', () => {
     const { split, notes } = await run(tickets(90), { inputs: { plan: 'category' }, outputs: { queue: 'category' } })
     expect(split).toMatchObject({ train: 90, valid: 0, test: 0 })
     expect(notes.join()).toMatch(/no row is left for the valid and test parts/)
+  })
+
+  it('takes NA beside 0 and 1 for a missing label, not for a class', async () => {
+    const rows = tickets(120).map((row, at) => ({
+      message: row['message']!,
+      late: at % 9 === 0 ? 'NA' : row['queue'] === 'delivery' ? '1' : '0',
+    }))
+    const { spec } = await inferSpec(tableFromRows(rows), { outputs: ['late'] })
+    expect(spec.outputs).toEqual({ late: { type: 'category', weight: 1, missing: ['NA'] } })
+    expect(parseSpec(specYaml(spec))).toEqual(spec)
+    const report = await train({ data: tableFromRows(rows, 'rows'), spec, out: freshOut() })
+    expect(report.positive).toEqual({ late: '1' })
+    expect(report.notes.join()).toMatch(/14 of 120 rows have no label/)
   })
 
   it('chooses the positive class: as asked, else true / yes / 1, else the rarer', async () => {
