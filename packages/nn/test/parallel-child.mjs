@@ -10,7 +10,7 @@ const random = new Random(3)
 const rows = 101
 const words = BigInt64Array.from({ length: rows * 5 }, () => BigInt(random.integer(50)))
 const classes = BigInt64Array.from({ length: rows }, (_, row) => words[row * 5] % 3n)
-const model = { table: new Embedding(50, 8), mlp: new MLP([8, 16, 3]) }
+const model = { table: new Embedding(50, 8), mlp: new MLP([8, 16, 3], { dropout: 0.2 }) }
 const seen = []
 
 try {

@@ -86,15 +86,22 @@ export function maxOverTime(x: Value, mask?: Value): Value {
 export const embeddingBag = (rows: Value, index: Value, weights: Value): Value =>
   apply('embeddingBag', [rows, index, weights])
 
+export interface DropoutOptions {
+  /** Makes masks of one seed differ; default: a number of x's own. */
+  salt?: number
+  /** uint32 scalar: the place of x's first row in a batch of which x is a share, default 0. */
+  firstRow?: Value
+}
+
 /**
- * Sets elements to 0 with probability p and scales the rest by 1/(1-p). The mask is a hash of element index, seed and a salt
- * of the node's own, so the same seed gives the same mask again, on any machine. seed: uint32 scalar; feed a well mixed one
- * at each step.
+ * Sets elements to 0 with probability p and scales the rest by 1/(1-p). The mask is a hash of row (the first axis), place in the
+ * row, seed and salt, so the same seed gives the same mask again, on any machine, and rows padded further or shared out the mask
+ * they had. seed: uint32 scalar; feed a well mixed one at each step.
  */
-export function dropout(x: Value, p: number, seed: Value, salt = x.id): Value {
+export function dropout(x: Value, p: number, seed: Value, { salt = x.id, firstRow }: DropoutOptions = {}): Value {
   if (!(p >= 0 && p < 1))
     throw new GraphError(`the probability must be in [0, 1), found ${p}`, { op: 'dropout', path: x.builder.path })
-  return p === 0 ? x : apply('dropout', [x, seed], { p, salt })
+  return p === 0 ? x : apply('dropout', firstRow ? [x, seed, firstRow] : [x, seed], { p, salt })
 }
 
 export interface CrossEntropyOptions {

@@ -1,4 +1,4 @@
-import { sizeOf } from '../dims.js'
+import { type Shape, sizeOf } from '../dims.js'
 import { mul } from '../functions/elementwise.js'
 import type { Emitter } from '../onnx/emitter.js'
 import { type OpTable, row } from '../rule.js'
@@ -28,27 +28,44 @@ const mixInOnnx = (emit: Emitter, h: string): string => {
   return xorShift(second, 16)
 }
 
+/**
+ * uint32 [rows, elements of a row], a hash of each element's row and of its place in the row. `first` is the row that this batch
+ * begins with, so that a share of a batch gets the numbers it has in the whole.
+ */
+function hashInOnnx(emit: Emitter, shape: Shape, own: string, first: string | undefined): string {
+  const [height, ...rest] = shape
+  const rows = height ?? 1
+  const [zero, one] = [0, 1].map((value) => emit.scalar(value, 'int64'))
+  const from = first ? emit.cast(first, 'int64') : zero!
+  const to = first ? emit.op('Add', [from, emit.dim(rows)]) : emit.dim(rows)
+  const row = emit.reshape(emit.op('Range', [from, to, one!]), [rows], [rows, 1])
+  const place = emit.op('Range', [zero!, emit.dim(sizeOf(rest)), one!])
+  const spread = emit.op('Mul', [emit.cast(place, 'uint32'), emit.scalar(0x9e3779b1, 'uint32')])
+  const start = mixInOnnx(emit, emit.op('BitwiseXor', [emit.cast(row, 'uint32'), own]))
+  return mixInOnnx(emit, emit.op('BitwiseXor', [start, spread]))
+}
+
 export const random = {
   dropout: row<Dropout>({
     // Saved: the factor of each element, 0 or 1/(1-p).
-    shape: ({ x: [x, seed] }) => {
+    shape: ({ x: [x, seed, firstRow] }) => {
       requireFloat(x!)
-      requireDtype(seed!, 'uint32')
-      requireRank(seed!, 0, 'the seed')
+      for (const [scalar, what] of [[seed, 'the seed'] as const, [firstRow, 'the first row'] as const]) {
+        if (!scalar) continue
+        requireDtype(scalar, 'uint32')
+        requireRank(scalar, 0, what)
+      }
       return [x!, x!]
     },
     saved: 1,
-    grad: ({ dy, ys: [, factor] }) => [mul(dy, factor!), null],
-    lower: ({ emit, names: [x, seed], x: info, attributes: { p, salt } }) => {
+    grad: ({ dy, ys: [, factor] }) => [mul(dy, factor!), null, null],
+    lower: ({ emit, names: [x, seed, firstRow], x: info, attributes: { p, salt } }) => {
       const { dtype, shape } = info[0]!
-      const size = sizeOf(shape)
-      const index = emit.op('Range', [emit.scalar(0, 'int64'), emit.dim(size), emit.scalar(1, 'int64')])
-      const spread = emit.op('Mul', [emit.cast(index, 'uint32'), emit.scalar(0x9e3779b1, 'uint32')])
       const own = emit.op('BitwiseXor', [seed!, emit.scalar(mix(salt + 1), 'uint32')])
-      const hash = mixInOnnx(emit, emit.op('BitwiseXor', [spread, own]))
+      const hash = hashInOnnx(emit, shape, own, firstRow)
       const keep = emit.op('Less', [hash, emit.scalar(Math.floor((1 - p) * twoTo32), 'uint32')])
-      const flat = emit.op('Where', [keep, emit.scalar(1 / (1 - p), dtype), emit.scalar(0, dtype)])
-      const factor = emit.reshape(flat, [size], shape)
+      const matrix = emit.op('Where', [keep, emit.scalar(1 / (1 - p), dtype), emit.scalar(0, dtype)])
+      const factor = emit.reshape(matrix, [shape[0] ?? 1, sizeOf(shape.slice(1))], shape)
       return [emit.op('Mul', [x!, factor]), factor]
     },
   }),

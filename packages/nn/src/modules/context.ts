@@ -10,6 +10,7 @@ import {
   type Value,
 } from '@volant/graph'
 import { NnError } from '../errors.js'
+import { hashName } from '../random.js'
 import { matchesAny } from './paths.js'
 import { type ModelTree, type Parameter, Statistic, walk } from './tree.js'
 
@@ -20,6 +21,8 @@ export interface ContextOptions {
   readonly freeze?: readonly string[]
   /** Use only the rows in use of tables marked `byRow`, as the trainer does; else tables are whole. */
   readonly rowAccess?: boolean
+  /** The batches are shares of larger ones; `firstRow` says where each begins. */
+  readonly sharded?: boolean
 }
 
 /** A table of which only some rows are used: those chosen by the graph input `<path>:rows`. */
@@ -57,7 +60,10 @@ export class Context {
   readonly #inputs = new Map<number, string>()
   readonly #indices = new Map<string, Value>()
   readonly #shown = new Map<Statistic, Value[]>()
+  readonly #sharded: boolean
+  readonly #uses = new Map<string, number>()
   #seed: Value | undefined
+  #firstRow: Value | undefined
 
   constructor(
     readonly builder: GraphBuilder,
@@ -68,6 +74,7 @@ export class Context {
     this.training = options.training ?? false
     this.#freeze = options.freeze ?? []
     this.#rowAccess = options.rowAccess ?? false
+    this.#sharded = options.sharded ?? false
     const paths = [...this.#tree.parameters.values()]
     const idle = this.#freeze.find((pattern) => !paths.some((path) => matchesAny([pattern], path)))
     if (idle !== undefined)
@@ -112,10 +119,25 @@ export class Context {
     this.#indices.set(index, value)
     return { rows: access.rows, index: value }
   }
+
   /** The uint32 input that dropout masks are made of. */
   get seed(): Value {
     this.#seed ??= this.builder.input('seed', 'uint32', [])
     return this.#seed
+  }
+
+  /** The uint32 input that tells where this process's share of the batch begins; undefined where a batch is whole. */
+  get firstRow(): Value | undefined {
+    if (this.#sharded) this.#firstRow ??= this.builder.input('firstRow', 'uint32', [])
+    return this.#firstRow
+  }
+
+  /** A number for the random mask of a layer: of its path, and of how often it was used before. */
+  salt(): number {
+    const { path } = this.builder
+    const uses = this.#uses.get(path) ?? 0
+    this.#uses.set(path, uses + 1)
+    return hashName(`${path}/${uses}`)
   }
 
   /** Whether this graph moves the statistic: in training, unless it is frozen. */

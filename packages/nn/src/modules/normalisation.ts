@@ -24,7 +24,10 @@ export class LayerNorm extends Module {
   }
 }
 
-/** In training sets elements to 0 with the given probability and scales the rest up (Srivastava et al. 2014). */
+/**
+ * In training sets elements to 0 with the given probability and scales the rest up (Srivastava et al. 2014). The first axis is the
+ * batch.
+ */
 export class Dropout extends Module {
   constructor(readonly probability: number) {
     super()
@@ -35,6 +38,7 @@ export class Dropout extends Module {
   }
 
   protected forward(context: Context, x: Value): Value {
-    return context.training && this.probability > 0 ? dropout(x, this.probability, context.seed) : x
+    if (!context.training || this.probability === 0) return x
+    return dropout(x, this.probability, context.seed, { salt: context.salt(), firstRow: context.firstRow })
   }
 }

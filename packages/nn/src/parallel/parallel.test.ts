@@ -48,8 +48,11 @@ function expectSameModel(found: Report, expected: Report): void {
 describe('shares', () => {
   it('give every row to one process, and leave out empty ones', () => {
     const step = [Int32Array.of(4, 9, 2, 7, 5), Int32Array.of(1)]
-    expect(shareOf(step, { rank: 0, size: 2 })).toEqual([Int32Array.of(4, 2, 5), Int32Array.of(1)])
-    expect(shareOf(step, { rank: 1, size: 2 })).toEqual([Int32Array.of(9, 7)])
+    expect(shareOf(step, { rank: 0, size: 2 })).toEqual([
+      { rows: Int32Array.of(4, 9, 2), first: 0 },
+      { rows: Int32Array.of(1), first: 0 },
+    ])
+    expect(shareOf(step, { rank: 1, size: 2 })).toEqual([{ rows: Int32Array.of(7, 5), first: 3 }])
   })
 })
 

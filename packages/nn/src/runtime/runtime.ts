@@ -9,7 +9,7 @@ export interface Runtime {
   load(name: string, program: Program): Promise<void>
   /**
    * Runs a program once. The batch's buffers move to the runtime and are gone for the caller; `scalars` become inputs of
-   * shape [], float32, or uint32 where the name is `seed`. Resolves to the program's results.
+   * shape [], float32, or uint32 where the name is `seed` or `firstRow`. Resolves to the program's results.
    */
   step(name: string, batch: Record<string, Tensor>, scalars?: Record<string, number>): Promise<Record<string, Tensor>>
   /** Copies of resident tensors; of all when none are named. */
@@ -52,8 +52,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   }
 }
 
+const unsigned = new Set(['seed', 'firstRow'])
+
 function scalar(input: string, value: number): Tensor {
-  return input === 'seed'
+  return unsigned.has(input)
     ? { dtype: 'uint32', dims: [], data: Uint32Array.of(value) }
     : { dtype: 'float32', dims: [], data: Float32Array.of(value) }
 }

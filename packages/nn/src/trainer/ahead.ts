@@ -1,3 +1,4 @@
+import { type Share, wholeOf } from '../parallel/shard.js'
 import type { Random } from '../random.js'
 import type { StepRows } from './order.js'
 import type { Batch, TrainingData } from './settings.js'
@@ -6,7 +7,7 @@ import type { Batch, TrainingData } from './settings.js'
 export interface MadeStep {
   /** Rows of the update, over all processes. */
   readonly rows: number
-  readonly batches: readonly { readonly tensors: Batch; readonly rows: number }[]
+  readonly batches: readonly { readonly tensors: Batch; readonly rows: number; readonly first: number }[]
 }
 
 /**
@@ -17,7 +18,7 @@ export async function* batchesAhead(
   data: TrainingData,
   steps: Iterable<StepRows>,
   random: (place: number) => Random,
-  share: (step: StepRows) => StepRows = (step) => step,
+  share: (step: StepRows) => Share[] = wholeOf,
 ): AsyncGenerator<MadeStep> {
   let next: Promise<MadeStep> | undefined
   let place = 0
@@ -30,8 +31,9 @@ export async function* batchesAhead(
   if (next) yield await next
 }
 
-async function make(data: TrainingData, step: StepRows, share: StepRows, random: Random): Promise<MadeStep> {
+async function make(data: TrainingData, step: StepRows, share: readonly Share[], random: Random): Promise<MadeStep> {
   const batches = []
-  for (const rows of share) batches.push({ tensors: await data.batch(rows, random), rows: rows.length })
+  for (const { rows, first } of share)
+    batches.push({ tensors: await data.batch(rows, random), rows: rows.length, first })
   return { batches, rows: step.reduce((sum, rows) => sum + rows.length, 0) }
 }

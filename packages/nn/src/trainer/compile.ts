@@ -104,9 +104,9 @@ interface Target {
   readonly shape: readonly number[]
 }
 
-function appendForward({ model, inputs, loss: makeLoss, freeze }: TrainingGraph): Forward {
+function appendForward({ model, inputs, loss: makeLoss, freeze, parallel }: TrainingGraph): Forward {
   const builder = new GraphBuilder('training')
-  const context = new Context(builder, model, { training: true, freeze, rowAccess: true })
+  const context = new Context(builder, model, { training: true, freeze, rowAccess: true, sharded: parallel })
   const loss = makeLoss(context, declare(context, inputs))
   if (loss.shape.length > 0)
     throw new NnError('bad-loss', `The loss has the shape [${loss.shape.join(', ')}], expected a single number`, {

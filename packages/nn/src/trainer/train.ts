@@ -118,7 +118,7 @@ class Run {
     group?.requireSame('their settings or checkpoint', `step ${progress.step} of run ${this.#fingerprint}`)
     const share = group && ((step: StepRows) => shareOf(step, group))
     const first = progress.step
-    const random = (place: number) => new Random(settings.seed, `batch/${first + place}${rankMark(settings)}`)
+    const random = (place: number) => new Random(settings.seed, `batch/${first + place}`)
     for await (const step of batchesAhead(settings.data, this.#stepsFrom(first), random, share)) {
       // 1) one update, while the next batch is being made
       await this.#update(step)
@@ -145,12 +145,12 @@ class Run {
     const progress = this.#progress
     const learningRate = settings.schedule(progress.step, this.#totalSteps)
     const scalars = optimiserScalars(settings.optimiser, progress.step + 1, learningRate)
-    const random = new Random(settings.seed, `dropout/${progress.step}${rankMark(settings)}`)
+    const random = new Random(settings.seed, `dropout/${progress.step}`)
     let results: Record<string, Tensor> = {}
     const together = 'step' in this.programs.programs
-    for (const { tensors, rows: count } of batches) {
+    for (const { tensors, rows: count, first } of batches) {
       const lossWeight = count / rows
-      const fed = { ...(together ? scalars : {}), lossWeight, seed: random.uint32() }
+      const fed = { ...(together ? scalars : {}), lossWeight, seed: random.uint32(), firstRow: first }
       results = await runtime.step(together ? 'step' : 'accumulate', tensors, fed)
     }
     if (!together) results = await runtime.step('apply', {}, scalars)
@@ -272,9 +272,6 @@ const alone = (settings: TrainSettings): TrainingGraph => ({
   accumulate: (settings.accumulate ?? 1) > 1,
   parallel: false,
 })
-
-/** Each process of a group draws masks of its own; rank 0 those of a process alone. */
-const rankMark = ({ parallel }: TrainSettings) => (parallel?.rank ? `/${parallel.rank}` : '')
 
 /** The given first weights, if they fit, else the initialised ones. */
 function chosen(path: string, initialised: Tensor, given: Tensor | undefined): Tensor {
