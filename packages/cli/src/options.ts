@@ -82,8 +82,8 @@ export const optionTable = {
   },
   encoder: {
     flags: '--encoder <name>',
-    description: 'text encoder: auto, linear (= tfidf), bag, cnn or transformer',
-    parse: choice('auto', 'linear', 'tfidf', 'bag', 'cnn', 'transformer'),
+    description: 'text encoder: auto, linear (= tfidf), bag, cnn, bilstm or transformer',
+    parse: choice('auto', 'linear', 'tfidf', 'bag', 'cnn', 'bilstm', 'transformer'),
   },
   timeLimit: {
     flags: '--time-limit <time>',

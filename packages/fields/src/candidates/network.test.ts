@@ -21,7 +21,7 @@ function run(rows: number, spec: SpecInput, onEvent?: (event: TrainEvent) => voi
 }
 
 describe('networks', () => {
-  it.each(['bag', 'cnn', 'transformer'] as const)(
+  it.each(['bag', 'cnn', 'bilstm', 'transformer'] as const)(
     '%s learns two outputs from text, a category and a number',
     async (encoder) => {
       const events: TrainEvent[] = []

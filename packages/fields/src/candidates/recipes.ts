@@ -56,6 +56,18 @@ export const networkRecipes = {
     smoothing: 0.1,
     clip: 1,
   },
+  bilstm: {
+    layer: { embedding: 128, hidden: 128, layers: 1, tokenDropout: 0.1, dropout: 0.2, outputDropout: 0.2 },
+    combiner: { hidden: [], dropout: 0.3, members: 1 },
+    leastRows: 1000,
+    epochs: 10,
+    batchSize: 64,
+    learningRate: 0.002,
+    weightDecay: 0.01,
+    warmUp: 0.1,
+    smoothing: 0.1,
+    clip: 1,
+  },
   transformer: {
     layer: { width: 128, heads: 4, layers: 2, tokenDropout: 0.1, dropout: 0.2, layerDropout: 0.15 },
     combiner: { hidden: [], dropout: 0.3, members: 1 },

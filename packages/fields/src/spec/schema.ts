@@ -6,7 +6,7 @@ import { textInputSettings } from '../text/settings.js'
 import { durationSeconds } from './duration.js'
 
 /** What `train.encoder` may say: `auto` tries what the time limit allows, the others train that candidate alone. */
-export const encoderNames = ['auto', 'linear', 'tfidf', 'bag', 'cnn', 'transformer'] as const
+export const encoderNames = ['auto', 'linear', 'tfidf', 'bag', 'cnn', 'bilstm', 'transformer'] as const
 export type EncoderName = (typeof encoderNames)[number]
 
 /** A string is a type: `plan: category` is `plan: {type: category}`. */
@@ -59,7 +59,7 @@ export const trainSettings = z.strictObject({
     .enum(encoderNames)
     .default('auto')
     .describe(
-      'auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, transformer train that alone.',
+      'auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, bilstm, transformer train that alone.',
     ),
   epochs: z
     .int()

@@ -1,5 +1,6 @@
 import { cleanText, isMissing } from '@volant/data'
 import { bag } from '../encoders/text/bag.js'
+import { bilstm } from '../encoders/text/bilstm.js'
 import { cnn } from '../encoders/text/cnn.js'
 import { tfidf } from '../encoders/text/tfidf.js'
 import { transformer } from '../encoders/text/transformer.js'
@@ -13,7 +14,7 @@ const input: InputType<string, TextInputSettings> = {
     const text = cleanText(String(cell).slice(0, settings.maxCharacters))
     return text === '' ? null : text
   },
-  encoders: { tfidf, bag, cnn, transformer },
+  encoders: { tfidf, bag, cnn, bilstm, transformer },
   wide: 'tfidf',
   features: (network) => network,
   choosesNetwork: true,
