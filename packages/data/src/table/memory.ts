@@ -60,7 +60,7 @@ export class MemoryTable implements Table {
 /**
  * A table of rows already in memory. Columns are the union of the rows' keys in order of first appearance; a key a row
  * lacks, undefined and the empty string are null.
- * @throws VolantError bad-cell when a value is not a string, number, boolean or null
+ * @throws VolantError bad-column-name for the name __proto__, bad-cell when a value is not a string, number, boolean or null
  */
 export function tableFromRows(rows: readonly Record<string, Cell | undefined>[], name = 'rows'): Table {
   const names: string[] = []
@@ -69,6 +69,10 @@ export function tableFromRows(rows: readonly Record<string, Cell | undefined>[],
     for (const [key, value] of Object.entries(row)) {
       let cells = places.get(key)
       if (!cells) {
+        if (key === '__proto__') {
+          const sentence = `Row ${index + 1} has a column named "__proto__", which cannot be used; rename it.`
+          throw new VolantError('bad-column-name', sentence, { row: index + 1, column: key })
+        }
         cells = new Array<Cell>(rows.length).fill(null)
         places.set(key, cells)
         names.push(key)

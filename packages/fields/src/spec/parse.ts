@@ -9,11 +9,23 @@ import { type Spec, type SpecInput, specSchema } from './schema.js'
  */
 export function parseSpec(source: string | SpecInput | Record<string, unknown>): Spec {
   const value = typeof source === 'string' ? readYaml(source) : source
+  refusePrototype(value)
   const parsed = specSchema.safeParse(value, { reportInput: true })
   if (parsed.success) return parsed.data
   const { issues } = parsed.error
   const problem = describe(issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!, value, [])
   throw new VolantError('bad-spec', `The spec is not right at ${problem.path}: ${problem.message}.`, problem)
+}
+
+/** As a field name it would change what the objects are made of that are keyed by names; the schema passes over it. */
+function refusePrototype(value: unknown): void {
+  for (const part of ['inputs', 'outputs']) {
+    const fields = (value as Record<string, unknown> | null)?.[part]
+    if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, '__proto__')) continue
+    const path = `${part}.__proto__`
+    const sentence = `The spec is not right at ${path}: a field cannot be named "__proto__"; rename the column.`
+    throw new VolantError('bad-spec', sentence, { path })
+  }
 }
 
 /** JSON schema of a description, for editors: completion, checks and the words of each setting. */

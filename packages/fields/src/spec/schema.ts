@@ -118,7 +118,7 @@ export const specSchema = z
       context.addIssue({
         code: 'custom',
         path: [part, clash],
-        message: `the name "${clash}" is taken by a tensor of another field; rename the column`,
+        message: `the name "${clash}" is taken by a tensor of the model; rename the column`,
       })
     }
   })
@@ -132,10 +132,16 @@ const tensorSuffixes = [
   ...encoderNames.flatMap((name) => [`.${name}.ids`, `.${name}.weights`]),
 ]
 
-/** A field whose name is also the name of a tensor of another field. */
+/** Parameters are named by the candidate and at least two parts more. */
+const parameterPath = new RegExp(`^(?:${[...encoderNames, 'table'].join('|')})[.].*[.]`)
+
+/** A field whose name is also the name of a tensor of another field, or may be that of a parameter. */
 function sameTensorName(names: readonly string[]): string | undefined {
-  return names.find((name) =>
-    tensorSuffixes.some((suffix) => name.endsWith(suffix) && names.includes(name.slice(0, -suffix.length))),
+  const known = new Set(names)
+  return names.find(
+    (name) =>
+      parameterPath.test(name) ||
+      tensorSuffixes.some((suffix) => name.endsWith(suffix) && known.has(name.slice(0, -suffix.length))),
   )
 }
 
