@@ -14,6 +14,7 @@ export {
   subtractDims,
 } from './dims.js'
 export { GraphError } from './error.js'
+export { type AttentionOptions, attention, type RotaryOptions, rotary, sinusoids } from './functions/attention.js'
 export {
   abs,
   add,
@@ -50,8 +51,6 @@ export {
   where,
 } from './functions/elementwise.js'
 export {
-  type AttentionOptions,
-  attention,
   binaryCrossEntropy,
   type ConvOptions,
   type CrossEntropyOptions,

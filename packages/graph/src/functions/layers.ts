@@ -46,18 +46,6 @@ export function layerNorm(x: Value, gamma: Value, beta: Value, eps = 1e-5): Valu
   return reshape(y, x.shape)
 }
 
-export interface AttentionOptions {
-  heads: number
-  /** bool [B, Tk], true for real tokens. A row without any attends evenly to all. */
-  mask?: Value
-  /** Position t sees positions up to t only. */
-  causal?: boolean
-}
-
-/** Multi-head scaled dot-product attention (Vaswani et al. 2017). q [B, Tq, H], k and v [B, Tk, H] -> [B, Tq, H]. */
-export const attention = (q: Value, k: Value, v: Value, { heads, mask, causal = false }: AttentionOptions): Value =>
-  apply('attention', [q, k, v, ...(mask ? [cast(mask, 'bool')] : [])], { heads, causal })
-
 export interface ConvOptions {
   stride?: number
   padding?: number

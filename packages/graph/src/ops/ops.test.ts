@@ -10,6 +10,7 @@ import { lower } from '../onnx/lower.js'
 import { none, type OpRule } from '../rule.js'
 import { type NdArray, random } from '../testing/array.js'
 import type { Case } from '../testing/case.js'
+import { attentionCases } from '../testing/attention-cases.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
 import { randomCases } from '../testing/random-cases.js'
@@ -19,7 +20,7 @@ import { shapeCases } from '../testing/shape-cases.js'
 import { same } from './shapes.js'
 import { ops } from './table.js'
 
-const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...recurrentCases, ...randomCases]
+const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...attentionCases, ...recurrentCases, ...randomCases]
 const train = { opset: 18, provider: 'cpu', mode: 'train' } as const
 
 /** Ops met in a case's own computation, and those whose gradient it checked. */

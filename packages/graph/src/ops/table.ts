@@ -6,6 +6,7 @@ import { elementwise } from './elementwise.js'
 import { gatherOps } from './gather.js'
 import { losses } from './losses.js'
 import { normalisation } from './normalisation.js'
+import { positionOps } from './positions.js'
 import { products } from './products.js'
 import { random } from './random.js'
 import { recurrent } from './recurrent.js'
@@ -21,6 +22,7 @@ export const ops = {
   ...products,
   ...normalisation,
   ...attentionOps,
+  ...positionOps,
   ...convolution,
   ...recurrent,
   ...losses,

@@ -70,6 +70,12 @@ export const largest = (n: number, term: (i: number) => number): number => {
   return best
 }
 
+/** softmax over n places of scores given by index. */
+export const softmaxOf = (n: number, score: (k: number) => number, k: number) => {
+  const top = largest(n, score)
+  return Math.exp(score(k) - top) / sum(n, (i) => Math.exp(score(i) - top))
+}
+
 /** By its power series, which is exact enough for |x| < 4. */
 export function erf(x: number): number {
   let term = x

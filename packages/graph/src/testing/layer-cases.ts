@@ -1,45 +1,10 @@
 import * as f from '../functions/layers.js'
-import { erf, flags, ids, largest, list, type NdArray, nd, random, scalar, sum } from './array.js'
+import { erf, flags, ids, largest, list, nd, type NdArray, random, scalar, softmaxOf, sum } from './array.js'
 import type { Case } from './case.js'
 
 const product = (a: NdArray, b: NdArray, i: number, j: number) => sum(b.dims[0]!, (k) => a.at(i, k) * b.at(k, j))
 
 const gelu = (v: number) => (v / 2) * (1 + erf(v / Math.SQRT2))
-
-/** softmax over the last axis, of scores given by index. */
-const softmaxOf = (n: number, score: (k: number) => number, k: number) => {
-  const top = largest(n, score)
-  return Math.exp(score(k) - top) / sum(n, (i) => Math.exp(score(i) - top))
-}
-
-function attentionReference(heads: number, causal: boolean) {
-  return (q: NdArray, k: NdArray, v: NdArray, mask?: NdArray) => {
-    const [B, Tq, H] = q.dims as [number, number, number]
-    const Tk = k.dims[1]!
-    const D = H / heads
-    return nd([B, Tq, H], (b, t, c) => {
-      const first = Math.floor(c / D) * D
-      const score = (s: number) => {
-        if ((mask && !mask.at(b, s)) || (causal && s > t)) return -1e9
-        return sum(D, (d) => q.at(b, t, first + d) * k.at(b, s, first + d)) / Math.sqrt(D)
-      }
-      return sum(Tk, (s) => softmaxOf(Tk, score, s) * v.at(b, s, c))
-    })
-  }
-}
-
-const attention = (name: string, causal: boolean, masked: boolean, shapes?: Case['shapes']): Case => ({
-  name,
-  inputs: [
-    random([2, 3, 4], 1),
-    random([2, 3, 4], 2),
-    random([2, 3, 4], 3),
-    ...(masked ? [flags([1, 1, 0, 1, 1, 1], [2, 3])] : []),
-  ],
-  shapes,
-  build: (q, k, v, mask) => f.attention(q!, k!, v!, { heads: 2, mask, causal }),
-  reference: attentionReference(2, causal) as Case['reference'],
-})
 
 interface ConvCase {
   T: number
@@ -246,37 +211,6 @@ export const layerCases: Case[] = [
         }),
     }),
   ),
-  attention('attention', false, false),
-  attention('attention with a padding mask', false, true),
-  attention('causal attention with a padding mask, named dims', true, true, [
-    ['B', 'T', 4],
-    ['B', 'T', 4],
-    ['B', 'T', 4],
-    ['B', 'T'],
-  ]),
-  {
-    name: 'attention to another sequence',
-    inputs: [random([2, 2, 4], 1), random([2, 3, 4], 2), random([2, 3, 4], 3)],
-    shapes: [
-      ['B', 'Q', 4],
-      ['B', 'K', 4],
-      ['B', 'K', 4],
-    ],
-    build: (q, k, v) => f.attention(q!, k!, v!, { heads: 4 }),
-    reference: attentionReference(4, false) as Case['reference'],
-  },
-  {
-    name: 'attention where a row is all padding',
-    inputs: [random([1, 2, 2], 1), random([1, 2, 2], 2), random([1, 2, 2], 3), flags([0, 0], [1, 2])],
-    differentiate: [],
-    build: (q, k, v, mask) => f.attention(q!, k!, v!, { heads: 1, mask }),
-    reference: (_q, _k, v) => nd([1, 2, 2], (_b, _t, c) => (v!.at(0, 0, c) + v!.at(0, 1, c)) / 2),
-  },
-  ...convCases({ T: 5, k: 3 }),
-  ...convCases({ T: 7, k: 3, padding: 1, stride: 2 }),
-  ...convCases({ T: 8, k: 3, padding: 1, stride: 2 }),
-  ...convCases({ T: 7, k: 2, dilation: 3, padding: 2 }),
-  ...convCases({ T: 4, k: 1, stride: 3 }),
   {
     name: 'maxOverTime',
     inputs: [random([2, 3, 4])],

@@ -12,7 +12,7 @@ function finalise(value: bigint): bigint {
   return h ^ (h >> 16n)
 }
 
-const keeps = (row: number, place: number, seed: number, salt: number, p: number): boolean => {
+export const keeps = (row: number, place: number, seed: number, salt: number, p: number): boolean => {
   const start = finalise(BigInt(row) ^ BigInt(seed) ^ finalise(BigInt(salt + 1)))
   return Number(finalise(start ^ ((BigInt(place) * 0x9e3779b1n) & mask32))) < Math.floor((1 - p) * 2 ** 32)
 }
