@@ -83,6 +83,20 @@ describe('from a CSV to answers', () => {
     expect(JSON.parse(piped.stdout).queue.value).toBe('card')
   })
 
+  it('leaves out a row with too many fields and says so at the end, in words and in the report', () => {
+    const good = readFileSync(inFolder('tickets.csv'), 'utf8')
+    writeFileSync(inFolder('uneven.csv'), `${good}one,two,three,four\n`)
+    const args = ['train', 'uneven.csv', '--outputs', 'queue', '--out']
+    const said = volant([...args, 'uneven'])
+    expect(said.status, said.stderr).toBe(0)
+    expect(said.stdout).toMatch(/1 row was left out of uneven\.csv: malformed \(first: line 110, .+\)\./)
+    const { rejected } = JSON.parse(volant([...args, 'uneven-json', '--json']).stdout)
+    expect(rejected).toEqual([{ path: 'uneven.csv', rows: 1, first: { line: 110, reason: expect.any(String) } }])
+    const profile = volant(['profile', 'uneven.csv'])
+    expect(profile.stdout.split('\n\n').at(-1)).toMatch(/! 1 row could not be read and was kept aside/)
+    expect(JSON.parse(volant(['profile', 'uneven.csv', '--json']).stdout)).toMatchObject({ rejectedCount: 1 })
+  })
+
   it('evaluates and profiles', () => {
     const evaluate = volant(['evaluate', 'model', 'tickets.csv', '--json'])
     expect(JSON.parse(evaluate.stdout)).toMatchObject({

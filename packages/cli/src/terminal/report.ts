@@ -48,6 +48,10 @@ export function trainSummary(report: TrainReport, classesOf: (output: string) =>
     const title = `${output}${classesOf(output)}, ${part === 'test' ? 'test' : 'validation'} rows`
     blocks.push(`${title}\n${table(['metric', 'this model [95 % interval]', 'majority', 'linear'], lines)}`)
   }
+  for (const { path, rows: count, first } of report.rejected) {
+    const were = count === 1 ? 'row was' : 'rows were'
+    blocks.push(`${rows(count)} ${were} left out of ${path}: malformed (first: line ${first.line}, ${first.reason}).`)
+  }
   blocks.push(`Model folder: ${report.model}\nNext: volant predict ${report.model} <data>`)
   return blocks.join('\n\n')
 }

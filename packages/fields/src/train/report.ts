@@ -23,7 +23,15 @@ export interface TrainReport {
   baselines: { majority: Measured<Metrics>; linear: Measured<Metrics> }
   /** The positive class of each output with two. */
   positive: Record<string, string>
+  /** Rows of each file that could not be read and were left out, such as those with too many fields. */
+  rejected: RejectedRows[]
   notes: string[]
+}
+
+export interface RejectedRows {
+  path: string
+  rows: number
+  first: { line: number; reason: string }
 }
 
 /** By part of the data; null when the part has no rows. */

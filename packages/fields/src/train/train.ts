@@ -18,7 +18,7 @@ import { Progress, type TrainEvent } from './events.js'
 import { type Answers, intervalsOf, measureOutputs } from './measure.js'
 import { type FittedOutput, fitOutputs } from './outputs.js'
 import { type Parts, readParts, refitRows } from './parts.js'
-import type { Measured, TrainReport } from './report.js'
+import type { Measured, RejectedRows, TrainReport } from './report.js'
 import { type Search, searchCandidates, trainAgain } from './search.js'
 import { usableInputs } from './usable.js'
 
@@ -136,15 +136,22 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
 }
 
 /** How the files were read. */
-function tableNotes({ data, valid, test }: TrainOptions): string[] {
-  return [data, valid, test].flatMap((table) => {
-    if (!table) return []
-    const { path, notes, rejectedCount, rejected } = table
-    const first = rejected[0] ? ` (first: line ${rejected[0].line}, ${rejected[0].reason})` : ''
-    const malformed = rejectedCount > 0 ? [`"${path}": ${rejectedCount} malformed rows were left out${first}.`] : []
-    return [...notes.map((note) => `"${path}": ${note}`), ...malformed]
-  })
+function tableNotes(options: TrainOptions): string[] {
+  const read = tablesOf(options).flatMap(({ path, notes }) => notes.map((note) => `"${path}": ${note}`))
+  const malformed = rejectedRows(options).map(
+    ({ path, rows, first }) =>
+      `"${path}": ${rows} malformed ${rows === 1 ? 'row was' : 'rows were'} left out (first: line ${first.line}, ${first.reason}).`,
+  )
+  return [...read, ...malformed]
 }
+
+function rejectedRows(options: TrainOptions): RejectedRows[] {
+  return tablesOf(options).flatMap(({ path, rejectedCount, rejected: [first] }) =>
+    first ? [{ path, rows: rejectedCount, first: { line: first.line, reason: first.reason } }] : [],
+  )
+}
+
+const tablesOf = ({ data, valid, test }: TrainOptions): Table[] => [data, valid, test].filter((table) => !!table)
 
 /** What the choice, trained on the training rows alone, says of the validation rows. */
 function validAnswers({ shares, blend, validRaw }: Search, outputs: readonly FittedOutput[]): Answers | null {
@@ -205,6 +212,7 @@ function makeReport(input: ReportInput): TrainReport {
         state.positive === undefined ? [] : [[name, state.classes![state.positive]!]],
       ),
     ),
+    rejected: rejectedRows(options),
     notes: progress.notes,
   }
 }
