@@ -1,74 +1,61 @@
 import type { Dim } from '../dims.js'
 import type { Emitter } from '../onnx/emitter.js'
 import type { DType } from '../tensor.js'
+import { scan } from './scan.js'
 
 export type Direction = 'forward' | 'reverse' | 'bidirectional'
 
 export const directionCount = (direction: Direction): 1 | 2 => (direction === 'bidirectional' ? 2 : 1)
 
-/** Something of every step, [T, D, B, width]. */
-interface Sequence {
-  /** One name: all directions together, in the order they are walked; several: one a direction, in the order of time. */
-  names: readonly string[]
+/** Something of every step. */
+interface Steps {
   width: Dim
-  dtype?: DType
+  /** One value a direction, [T, 1, B, width] in the order of time; else one of all, [T, D, B, width] in the order walked. */
   apart?: boolean
 }
 
-interface Loop {
+interface Walk {
   direction: Direction
   /** Walk against the direction, as the backward pass does. */
   backwards?: boolean
   batch: Dim
-  /** Carried from step to step: [D, B, width]. */
+  /** Carried from step to step, [D, B, width]. */
   states: readonly { name: string; width: Dim }[]
-  sequences: readonly Sequence[]
-  outputs: readonly { width: Dim; apart?: boolean }[]
+  sequences: readonly (Steps & { names: readonly string[]; dtype?: DType })[]
+  outputs: readonly Steps[]
   /** One step of all directions at once, every value [D, B, width]. */
   step(states: readonly string[], slices: readonly string[]): { states: readonly string[]; outputs: readonly string[] }
 }
 
 /**
- * A loop over time in ONNX's Scan. Both directions of a bidirectional layer make their steps together, stacked in the first
- * axis: half as many steps, and products that share the threads. Returns the last states, and of each output its names: one,
- * [T, D, B, width] in the order walked, or, `apart`, one a direction, [T, 1, B, width] in the order of time.
+ * A loop over time. Both directions of a bidirectional layer make their steps together, stacked in the first axis: half as
+ * many steps, and products that share the threads. Returns the last states, and the names of each output.
  */
-export function loopOverTime(emit: Emitter, loop: Loop): { states: string[]; outputs: string[][] } {
+export function walk(emit: Emitter, loop: Walk): { states: string[]; outputs: string[][] } {
   const { direction, backwards = false, batch, states, sequences, outputs, step } = loop
   const D = directionCount(direction)
-  const against = Array.from({ length: D }, (_, d) => +((direction === 'reverse' || d === 1) !== backwards))
-  const together = (apart?: boolean) => (apart ? against : [+backwards])
-  const port = (first: Dim, width: Dim, dtype: DType = 'float32') => ({ dtype, shape: [first, batch, width] })
-  const pieces = (apart?: boolean) => (apart ? D : 1)
-  const stepPorts = (items: readonly { width: Dim; apart?: boolean; dtype?: DType }[]) =>
-    items.flatMap(({ width, apart, dtype }) =>
-      Array.from({ length: pieces(apart) }, () => port(apart ? 1 : D, width, dtype)),
-    )
-  const statePorts = states.map(({ width }) => port(D, width))
-  const body = emit.body(
-    [...statePorts, ...stepPorts(sequences)],
-    [...statePorts, ...stepPorts(outputs)],
-    (...names) => {
-      const before = names.splice(0, states.length)
-      const slices = sequences.map(({ apart }) => stack(emit, names.splice(0, pieces(apart))))
-      const made = step(before, slices)
-      return [...made.states, ...made.outputs.flatMap((name, i) => unstack(emit, name, pieces(outputs[i]!.apart)))]
+  const ways = Array.from({ length: D }, (_, d) => (direction === 'reverse' || d === 1) !== backwards)
+  const pieces = ({ apart }: Steps) => (apart ? D : 1)
+  /** The tensors that hold the steps: their shapes and whether they are read from the end. */
+  const parts = ({ apart, width }: Steps) =>
+    apart
+      ? ways.map((against) => ({ shape: [1, batch, width], against }))
+      : [{ shape: [D, batch, width], against: backwards }]
+  const made = scan(emit, {
+    states: states.map(({ name, width }) => ({ name, shape: [D, batch, width] })),
+    sequences: sequences.flatMap((steps) =>
+      parts(steps).map((part, i) => ({ ...part, name: steps.names[i]!, dtype: steps.dtype })),
+    ),
+    outputs: outputs.flatMap(parts),
+    step(before, slices) {
+      const rest = [...slices]
+      const stacked = sequences.map((steps) => stack(emit, rest.splice(0, pieces(steps))))
+      const { states, outputs: results } = step(before, stacked)
+      return { states, outputs: results.flatMap((name, i) => unstack(emit, name, pieces(outputs[i]!))) }
     },
-  )
-  const inputs = [...states.map(({ name }) => name), ...sequences.flatMap(({ names }) => names)]
-  const count = states.length + outputs.reduce((sum, { apart }) => sum + pieces(apart), 0)
-  const results = [
-    ...emit.ops('Scan', inputs, count, {
-      body,
-      num_scan_inputs: inputs.length - states.length,
-      scan_input_directions: sequences.flatMap(({ apart }) => together(apart)),
-      scan_output_directions: outputs.flatMap(({ apart }) => together(apart)),
-    }),
-  ]
-  return {
-    states: results.splice(0, states.length),
-    outputs: outputs.map(({ apart }) => results.splice(0, pieces(apart))),
-  }
+  })
+  const rest = [...made.outputs]
+  return { states: made.states, outputs: outputs.map((steps) => rest.splice(0, pieces(steps))) }
 }
 
 const stack = (emit: Emitter, names: readonly string[]): string =>

@@ -7,8 +7,9 @@ import type { Emitter } from '../onnx/emitter.js'
 import { type LowerContext, type OpRule, type OpTable, RuleViolation, row } from '../rule.js'
 import { type Cell, cells } from './recurrent-cells.js'
 import { type Recurrence, recurrentInputs } from './recurrent-inputs.js'
-import { type Direction, directionCount, loopOverTime } from './recurrent-scan.js'
+import { type Direction, directionCount, walk } from './recurrent-scan.js'
 import { lowerToStock } from './recurrent-stock.js'
+import { lastingSteps } from './scan.js'
 import { requireDtype, requireRank } from './shapes.js'
 
 type CellName = keyof typeof cells
@@ -107,7 +108,7 @@ function recurrenceGradient(name: CellName): OpRule {
       const recurrent = stackWeights(emit, rest.splice(0, D))
       const real = lengths ? realSteps(emit, rest.shift()!, T, B) : undefined
       const transposed = emit.op('Transpose', [recurrent], { perm: [0, 2, 1] })
-      const { states: dInitial, outputs } = loopOverTime(emit, {
+      const { states: dInitial, outputs } = walk(emit, {
         direction,
         backwards: true,
         batch: B,
@@ -158,7 +159,7 @@ function lowerLoop({ emit, names, x: info, y, attributes }: LowerContext<Recurre
       )
     : ''
   const real = lengths && realSteps(emit, lengths, T, B)
-  const { states, outputs } = loopOverTime(emit, {
+  const { states, outputs } = walk(emit, {
     direction,
     batch: B,
     states: initial.map((name) => ({ name, width: H })),
@@ -179,12 +180,9 @@ function lowerLoop({ emit, names, x: info, y, attributes }: LowerContext<Recurre
   return [seen, ...states, ...kept, ...outputs.slice(1).flat()]
 }
 
-/** bool [T, 1, B, 1]: whether the row still runs at the step. */
-function realSteps(emit: Emitter, lengths: string, T: Dim, B: Dim): string {
-  const steps = emit.op('Range', [emit.scalar(0, 'int64'), emit.dim(T), emit.scalar(1, 'int64')])
-  const column = emit.reshape(steps, [T], [T, 1, 1, 1])
-  return emit.op('Less', [column, emit.reshape(lengths, [B], [1, 1, B, 1])])
-}
+/** bool [T, 1, B, 1]: whether the row lasts at the step. */
+const realSteps = (emit: Emitter, lengths: string, T: Dim, B: Dim): string =>
+  emit.op('Unsqueeze', [lastingSteps(emit, lengths, T, B), emit.ints([1])])
 
 /** One matrix a direction as [D, rows, columns]. */
 const stackWeights = (emit: Emitter, names: readonly string[]): string => {
