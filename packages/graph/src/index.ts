@@ -77,6 +77,7 @@ export {
   rnn,
 } from './functions/recurrent.js'
 export { argMax, reduceMax, reduceMean, reduceSum, reduceSumSquare, topK } from './functions/reductions.js'
+export { type ChainWeights, type CtcOptions, crfLoss, ctcLoss } from './functions/sequences.js'
 export {
   concat,
   dimension,

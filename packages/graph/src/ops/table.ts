@@ -2,6 +2,8 @@ import { GraphError } from '../error.js'
 import type { OpRule, OpTable } from '../rule.js'
 import { attentionOps } from './attention.js'
 import { convolution } from './convolution.js'
+import { chains } from './crf.js'
+import { ctc } from './ctc.js'
 import { elementwise } from './elementwise.js'
 import { gatherOps } from './gather.js'
 import { losses } from './losses.js'
@@ -25,6 +27,8 @@ export const ops = {
   ...positionOps,
   ...convolution,
   ...recurrent,
+  ...chains,
+  ...ctc,
   ...losses,
   ...random,
 } satisfies OpTable
