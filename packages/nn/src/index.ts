@@ -5,26 +5,10 @@ export type { Convergence, LinearSettings } from './linear/settings.js'
 export { trainSoftmax } from './linear/softmax.js'
 export { type SquaredHingeSettings, trainSquaredHinge } from './linear/squared-hinge.js'
 export { binaryCrossEntropy, crossEntropy, huber, meanSquaredError, type RegressionOptions } from './losses.js'
-export {
-  type AttentionInputs,
-  AttentionPooling,
-  type AttentionSettings,
-  type KeysAndValues,
-  MultiHeadAttention,
-  type Past,
-} from './modules/attention.js'
-export { BatchNorm, type BatchNormOptions } from './modules/batch-norm.js'
+export { AttentionPooling, MultiHeadAttention } from './modules/attention.js'
 export { Context, type ContextOptions } from './modules/context.js'
 export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
-export {
-  Conv2d,
-  type Conv2dOptions,
-  ConvTranspose2d,
-  type ConvTranspose2dOptions,
-} from './modules/convolution2d.js'
-export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
-export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
 export {
   constant as constantInitialiser,
   glorot,
@@ -35,9 +19,10 @@ export {
   uniform,
   zeros,
 } from './modules/initialisers.js'
+export { CRF } from './modules/crf.js'
 export { type Activation, Linear, MLP } from './modules/linear.js'
 export { Module } from './modules/module.js'
-export { Dropout, LayerNorm, RmsNorm } from './modules/normalisation.js'
+export { Dropout, LayerNorm } from './modules/normalisation.js'
 export { matchesPath } from './modules/paths.js'
 export {
   GRU,
@@ -48,21 +33,8 @@ export {
   RNN,
   type States,
 } from './modules/recurrent.js'
-export { flatten, type Layer, Sequential } from './modules/sequential.js'
-export {
-  type DecoderInputs,
-  TransformerDecoder,
-  TransformerEncoder,
-  type TransformerEncoderOptions,
-  type TransformerOptions,
-} from './modules/transformer.js'
+export { FeedForward, TransformerEncoder, type TransformerOptions } from './modules/transformer.js'
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
-export { Autoencoder, type AutoencoderOptions } from './networks/autoencoder.js'
-export { Cnn, type CnnOptions } from './networks/cnn.js'
-export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
-export { LeNet } from './networks/lenet.js'
-export { MobileNet, type MobileNetOptions, type MobileNetStage } from './networks/mobilenet.js'
-export { ResNet, type ResNetOptions } from './networks/resnet.js'
 export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
 export { constant, cosine, exponentialDecay, type Schedule, stepDecay, warmUp } from './optimisers/schedules.js'
 export type { Optimiser, Term, Transform, UpdateContext } from './optimisers/transform.js'
@@ -73,7 +45,6 @@ export {
   scaleByLearningRate,
   scaleByRms,
 } from './optimisers/transforms.js'
-export { optimiserScalars } from './optimisers/update.js'
 export { joinProcesses, type ProcessGroup, startedByMpi } from './parallel/group.js'
 export { hashName, Random } from './random.js'
 export { compute, type Nested } from './runtime/compute.js'
