@@ -126,7 +126,10 @@ export function divideDims(a: Dim, b: Dim): Dim | undefined {
 /** The whole part of `a / b`; a new name `floor(a,b)` where that is not known before the run. */
 export function floorDivideDims(a: Dim, b: number): Dim {
   if (typeof a === 'number') return Math.floor(a / b)
-  return divideDims(a, b) ?? `floor(${a},${b})`
+  // ⌊(2T - 1) / 2⌋ = T + ⌊-1/2⌋: with the names divided evenly, only the number is left to be rounded.
+  const rest = parse(a).get('') ?? 0
+  const names = divideDims(subtractDims(a, rest), b)
+  return names === undefined ? `floor(${a},${b})` : addDims(names, Math.floor(rest / b))
 }
 
 /** Number of elements. */

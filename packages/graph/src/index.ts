@@ -16,6 +16,14 @@ export {
 export { GraphError } from './error.js'
 export { type AttentionOptions, attention, type RotaryOptions, rotary, sinusoids } from './functions/attention.js'
 export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  convTranspose1d,
+  convTranspose2d,
+} from './functions/convolution.js'
+export {
   abs,
   add,
   and,
@@ -52,9 +60,7 @@ export {
 } from './functions/elementwise.js'
 export {
   binaryCrossEntropy,
-  type ConvOptions,
   type CrossEntropyOptions,
-  conv1d,
   crossEntropy,
   dropout,
   embeddingBag,
@@ -67,6 +73,19 @@ export {
   maxOverTime,
   softmax,
 } from './functions/layers.js'
+export { batchNorm, fixedBatchNorm } from './functions/normalisation.js'
+export {
+  type AveragePoolOptions,
+  adaptiveAveragePool,
+  adaptiveMaxPool,
+  averagePool1d,
+  averagePool2d,
+  globalAveragePool,
+  globalMaxPool,
+  type MaxPoolOptions,
+  maxPool1d,
+  maxPool2d,
+} from './functions/pooling.js'
 export {
   type GruWeights,
   gru,
@@ -99,6 +118,7 @@ export {
   unsqueeze,
   zerosLike,
 } from './functions/shape.js'
+export type { Padding, PerAxis, WindowOptions } from './functions/windows.js'
 export { gradients } from './gradients.js'
 export type { Attributes, Builder, Graph, Node, Value, ValueInfo } from './graph.js'
 export { assertSafeAliasing, type StatePair } from './onnx/aliasing.js'

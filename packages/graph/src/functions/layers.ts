@@ -46,20 +46,6 @@ export function layerNorm(x: Value, gamma: Value, beta: Value, eps = 1e-5): Valu
   return reshape(y, x.shape)
 }
 
-export interface ConvOptions {
-  stride?: number
-  padding?: number
-  dilation?: number
-}
-
-/** Correlation over time. x [B, C, T], w [M, C, k], b [M] -> [B, M, T']. */
-export const conv1d = (
-  x: Value,
-  w: Value,
-  b?: Value,
-  { stride = 1, padding = 0, dilation = 1 }: ConvOptions = {},
-): Value => apply('conv1d', [x, w, ...(b ? [b] : [])], { stride, padding, dilation })
-
 /** Largest element over time. x [B, T, C], mask bool [B, T] (true = real) -> [B, C]; 0 where all is masked. */
 export function maxOverTime(x: Value, mask?: Value): Value {
   if (!mask) return reduceMax(x, 1)
@@ -127,20 +113,4 @@ function flattenRows(x: Value): Value {
   if (x.shape.length < 1)
     throw new GraphError(`expected at least one dimension, found ${printShape(x.shape)}`, { path: x.builder.path })
   return reshape(x, [sizeOf(x.shape.slice(0, -1)) as Dim, x.shape.at(-1)!] satisfies Shape)
-}
-
-type ConvShape = Required<ConvOptions>
-
-/** The gradient of conv1d with respect to its input of the given length. dy [B, M, T'], w [M, C, k] -> [B, C, length]. */
-export const conv1dInputGradient = (
-  dy: Value,
-  w: Value,
-  length: Dim,
-  { stride, padding, dilation }: ConvShape,
-): Value => apply('conv1dInputGradient', [dy, w], { stride, padding, dilation, length })
-
-/** The gradient of conv1d with respect to its weight. x [B, C, T], dy [B, M, T'] -> [M, C, kernel]. */
-export const conv1dWeightGradient = (x: Value, dy: Value, kernel: number, conv: ConvShape): Value => {
-  const { stride, padding, dilation } = conv
-  return apply('conv1dWeightGradient', [x, dy], { stride, padding, dilation, kernel })
 }

@@ -3,6 +3,7 @@ import { GraphError } from '../error.js'
 import type { Builder, Value } from '../graph.js'
 import type { DType } from '../tensor.js'
 import { apply, axesOf, axisOf } from './apply.js'
+import { cast } from './elementwise.js'
 
 /** Same elements in another shape; one dim may be -1. `reshape(x, ['B*T', 384])`. */
 export function reshape(x: Value, shape: Shape): Value {
@@ -92,6 +93,12 @@ export const shapeOf = (x: Value): Value => apply('shapeOf', [x])
 /** A dim as an int64 scalar. */
 export const dimension = (builder: Builder, value: Dim): Value =>
   builder.append('dimension', [], { dim: dim(value) })[0]!
+
+/** How many elements the axes have together: a number, or a scalar of x's dtype where that is known at run time only. */
+export function countOf(x: Value, axes: readonly number[]): Value | number {
+  const count = sizeOf(axes.map((axis) => x.shape[axis]!))
+  return typeof count === 'number' ? count : cast(dimension(x.builder, count), x.dtype)
+}
 
 /** 0, 1, … limit-1 as int64 [limit]. */
 export const range = (builder: Builder, limit: Dim): Value => builder.append('range', [], { limit: dim(limit) })[0]!

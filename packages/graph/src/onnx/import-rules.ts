@@ -1,4 +1,4 @@
-import { addDims, type Dim, multiplyDims, sizeOf } from '../dims.js'
+import { type Dim, sizeOf } from '../dims.js'
 import * as e from '../functions/elementwise.js'
 import * as l from '../functions/layers.js'
 import * as r from '../functions/reductions.js'
@@ -6,6 +6,7 @@ import * as s from '../functions/shape.js'
 import type { Value } from '../graph.js'
 import { broadcastShapes } from '../ops/shapes.js'
 import type { ImportContext } from './import-context.js'
+import { imageRules } from './import-image-rules.js'
 
 export type ImportRule = (context: ImportContext) => Value | Value[]
 
@@ -97,22 +98,6 @@ const matMul: ImportRule = (c) => {
   const product = l.matMul(left, right)
   const gone = [...(a.shape.length === 1 ? [-2] : []), ...(b.shape.length === 1 ? [-1] : [])]
   return gone.length > 0 ? s.squeeze(product, gone) : product
-}
-
-const convAttributes = (c: ImportContext) => {
-  const [before = 0, after = before] = c.ints('pads') ?? []
-  if (c.value(1).shape.length !== 3) c.fail('convolutions over more than one axis')
-  if (before !== after || c.int('group', 1) !== 1) c.fail('uneven padding or groups')
-  return { stride: c.ints('strides')?.[0] ?? 1, padding: before, dilation: c.ints('dilations')?.[0] ?? 1 }
-}
-
-const convTranspose: ImportRule = (c) => {
-  const [dy, w] = [c.value(0), c.value(1)]
-  const conv = convAttributes(c)
-  const reach = multiplyDims(conv.stride, addDims(dy.shape[2]!, -1))
-  const own = conv.dilation * (Number(w.shape[2]) - 1) + 1 + (c.ints('output_padding')?.[0] ?? 0) - 2 * conv.padding
-  if (c.has(2)) c.fail('a bias')
-  return l.conv1dInputGradient(dy, w, addDims(reach, own), conv)
 }
 
 const layerNormalization: ImportRule = (c) => {
@@ -219,6 +204,5 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   Softmax: (c) => l.softmax(c.value(0), c.int('axis', -1)),
   LogSoftmax: (c) => l.logSoftmax(c.value(0), c.int('axis', -1)),
   LayerNormalization: layerNormalization,
-  Conv: (c) => l.conv1d(c.value(0), c.value(1), c.has(2) ? c.value(2) : undefined, convAttributes(c)),
-  ConvTranspose: convTranspose,
+  ...imageRules,
 }

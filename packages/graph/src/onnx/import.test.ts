@@ -7,6 +7,7 @@ import { linear } from '../functions/layers.js'
 import { tensorOf } from '../tensor.js'
 import type { Case } from '../testing/case.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
+import { imageCases } from '../testing/image-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
 import { expectClose, runner } from '../testing/run.js'
 import { shapeCases } from '../testing/shape-cases.js'
@@ -31,7 +32,7 @@ async function roundTrip({ inputs, shapes, build, reference, tolerance = 2e-5 }:
 }
 
 describe('importOnnx', () => {
-  const cases = [...elementwiseCases, ...shapeCases, ...layerCases]
+  const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...imageCases]
   it.each(cases.map((one) => [one.name, one] as const))('%s, exported and back', (_name, one) => roundTrip(one))
 
   it('turns initializers into parameters and returns their numbers', () => {

@@ -9,9 +9,10 @@ import type { Value } from '../graph.js'
 import { lower } from '../onnx/lower.js'
 import { none, type OpRule } from '../rule.js'
 import { type NdArray, random } from '../testing/array.js'
-import type { Case } from '../testing/case.js'
 import { attentionCases } from '../testing/attention-cases.js'
+import type { Case } from '../testing/case.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
+import { imageCases } from '../testing/image-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
 import { randomCases } from '../testing/random-cases.js'
 import { recurrentCases } from '../testing/recurrent-cases.js'
@@ -21,7 +22,16 @@ import { shapeCases } from '../testing/shape-cases.js'
 import { same } from './shapes.js'
 import { ops } from './table.js'
 
-const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...attentionCases, ...recurrentCases, ...sequenceCases, ...randomCases]
+const cases = [
+  ...elementwiseCases,
+  ...shapeCases,
+  ...layerCases,
+  ...imageCases,
+  ...attentionCases,
+  ...recurrentCases,
+  ...sequenceCases,
+  ...randomCases,
+]
 const train = { opset: 18, provider: 'cpu', mode: 'train' } as const
 
 /** Ops met in a case's own computation, and those whose gradient it checked. */

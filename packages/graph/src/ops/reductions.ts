@@ -1,8 +1,7 @@
 import type { Dim } from '../dims.js'
-import { sizeOf } from '../dims.js'
 import { cast, div, equal, mul, where } from '../functions/elementwise.js'
 import { reduceSum } from '../functions/reductions.js'
-import { dimension, expand, reshape, scatterElementsAdd, zerosLike } from '../functions/shape.js'
+import { countOf, expand, reshape, scatterElementsAdd, zerosLike } from '../functions/shape.js'
 import type { Value, ValueInfo } from '../graph.js'
 import { type LowerContext, none, type OpTable, RuleViolation, row } from '../rule.js'
 import { reducedShape, requireFloat } from './shapes.js'
@@ -43,9 +42,7 @@ export const reductions = {
   reduceMean: row<Axes>({
     shape: reduced,
     grad: ({ dy, attributes }, x) => {
-      const count = sizeOf(attributes.axes.map((axis) => x!.shape[axis]!))
-      const share = typeof count === 'number' ? 1 / count : div(1, cast(dimension(dy.builder, count), dy.dtype))
-      return [expand(restore(mul(dy, share), x!, attributes), x!.shape)]
+      return [expand(restore(div(dy, countOf(x!, attributes.axes)), x!, attributes), x!.shape)]
     },
     lower: reduceAs('ReduceMean'),
   }),

@@ -1,6 +1,7 @@
 import { GraphError } from '../error.js'
 import type { OpRule, OpTable } from '../rule.js'
 import { attentionOps } from './attention.js'
+import { channelNorms } from './channel-norms.js'
 import { convolution } from './convolution.js'
 import { chains } from './crf.js'
 import { ctc } from './ctc.js'
@@ -8,6 +9,7 @@ import { elementwise } from './elementwise.js'
 import { gatherOps } from './gather.js'
 import { losses } from './losses.js'
 import { normalisation } from './normalisation.js'
+import { pooling } from './pooling.js'
 import { positionOps } from './positions.js'
 import { products } from './products.js'
 import { random } from './random.js'
@@ -26,6 +28,8 @@ export const ops = {
   ...attentionOps,
   ...positionOps,
   ...convolution,
+  ...pooling,
+  ...channelNorms,
   ...recurrent,
   ...chains,
   ...ctc,

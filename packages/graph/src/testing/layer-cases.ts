@@ -1,64 +1,10 @@
 import * as f from '../functions/layers.js'
-import { erf, flags, ids, largest, list, nd, type NdArray, random, scalar, softmaxOf, sum } from './array.js'
+import { erf, flags, ids, largest, list, type NdArray, nd, random, scalar, softmaxOf, sum } from './array.js'
 import type { Case } from './case.js'
 
 const product = (a: NdArray, b: NdArray, i: number, j: number) => sum(b.dims[0]!, (k) => a.at(i, k) * b.at(k, j))
 
 const gelu = (v: number) => (v / 2) * (1 + erf(v / Math.SQRT2))
-
-interface ConvCase {
-  T: number
-  k: number
-  stride?: number
-  padding?: number
-  dilation?: number
-}
-
-const convCases = ({ T, k, stride = 1, padding = 0, dilation = 1 }: ConvCase): Case[] => {
-  const conv = { stride, padding, dilation }
-  const length = Math.floor((T + 2 * padding - dilation * (k - 1) - 1) / stride) + 1
-  const x = random([2, 3, T], 1)
-  const w = random([4, 3, k], 2)
-  const dy = random([2, 4, length], 3)
-  const label = `of ${T} by ${k}, stride ${stride}, padding ${padding}, dilation ${dilation}`
-  const source = (t: number, j: number) => t * stride + j * dilation - padding
-  const inside = (t: number) => t >= 0 && t < T
-  const shared = { tolerance: 1e-4 }
-  return [
-    {
-      ...shared,
-      name: `conv1d ${label}`,
-      inputs: [x, w, random([4], 4)],
-      shapes: [['B', 3, 'T'], [4, 3, k], [4]],
-      build: (a, b, c) => f.conv1d(a!, b!, c, conv),
-      reference: (a, b, c) =>
-        nd([2, 4, length], (n, m, t) => {
-          const seen = (i: number, j: number) => (inside(source(t, j)) ? a!.at(n, i, source(t, j)) : 0)
-          return c!.at(m) + sum(3, (i) => sum(k, (j) => b!.at(m, i, j) * seen(i, j)))
-        }),
-    },
-    {
-      ...shared,
-      name: `conv1dInputGradient ${label}`,
-      inputs: [dy, w],
-      build: (a, b) => f.conv1dInputGradient(a!, b!, T, conv),
-      reference: (a, b) =>
-        nd([2, 3, T], (n, i, at) =>
-          sum(length, (t) => sum(k, (j) => (source(t, j) === at ? sum(4, (m) => a!.at(n, m, t) * b!.at(m, i, j)) : 0))),
-        ),
-    },
-    {
-      ...shared,
-      name: `conv1dWeightGradient ${label}`,
-      inputs: [x, dy],
-      build: (a, b) => f.conv1dWeightGradient(a!, b!, k, conv),
-      reference: (a, b) =>
-        nd([4, 3, k], (m, i, j) =>
-          sum(2, (n) => sum(length, (t) => (inside(source(t, j)) ? a!.at(n, i, source(t, j)) * b!.at(n, m, t) : 0))),
-        ),
-    },
-  ]
-}
 
 interface Loss {
   weights?: boolean
