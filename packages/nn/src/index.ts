@@ -5,10 +5,18 @@ export type { Convergence, LinearSettings } from './linear/settings.js'
 export { trainSoftmax } from './linear/softmax.js'
 export { type SquaredHingeSettings, trainSquaredHinge } from './linear/squared-hinge.js'
 export { binaryCrossEntropy, crossEntropy, huber, meanSquaredError, type RegressionOptions } from './losses.js'
-export { AttentionPooling, MultiHeadAttention } from './modules/attention.js'
+export {
+  type AttentionInputs,
+  AttentionPooling,
+  type AttentionSettings,
+  type KeysAndValues,
+  MultiHeadAttention,
+  type Past,
+} from './modules/attention.js'
 export { Context, type ContextOptions } from './modules/context.js'
 export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
+export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
 export {
   constant as constantInitialiser,
   glorot,
@@ -22,7 +30,7 @@ export {
 export { CRF } from './modules/crf.js'
 export { type Activation, Linear, MLP } from './modules/linear.js'
 export { Module } from './modules/module.js'
-export { Dropout, LayerNorm } from './modules/normalisation.js'
+export { Dropout, LayerNorm, RmsNorm } from './modules/normalisation.js'
 export { matchesPath } from './modules/paths.js'
 export {
   GRU,
@@ -33,8 +41,15 @@ export {
   RNN,
   type States,
 } from './modules/recurrent.js'
-export { FeedForward, TransformerEncoder, type TransformerOptions } from './modules/transformer.js'
+export {
+  type DecoderInputs,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerEncoderOptions,
+  type TransformerOptions,
+} from './modules/transformer.js'
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
+export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
 export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
 export { constant, cosine, exponentialDecay, type Schedule, stepDecay, warmUp } from './optimisers/schedules.js'
 export type { Optimiser, Term, Transform, UpdateContext } from './optimisers/transform.js'

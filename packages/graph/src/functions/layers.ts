@@ -28,9 +28,12 @@ export function linear(x: Value, w: Value, b?: Value, { alpha = 1, beta = 1 } = 
   return reshape(y, [...x.shape.slice(0, -1), y.shape[1]!])
 }
 
-/** linear, exact GELU, linear in one op. x [..., in], w1 [in, hidden], b1 [hidden], w2 [hidden, out], b2 [out] -> [..., out]. */
-export function feedForward(x: Value, w1: Value, b1: Value, w2: Value, b2: Value): Value {
-  const y = apply('feedForward', [flattenRows(x), w1, b1, w2, b2])
+/**
+ * linear, exact GELU, linear in one op. x [..., in], w1 [in, hidden], b1 [hidden], w2 [hidden, out], b2 [out] -> [..., out];
+ * both biases or none.
+ */
+export function feedForward(x: Value, w1: Value, b1: Value | undefined, w2: Value, b2: Value | undefined): Value {
+  const y = apply('feedForward', [flattenRows(x), w1, ...(b1 ? [b1] : []), w2, ...(b2 ? [b2] : [])])
   return reshape(y, [...x.shape.slice(0, -1), y.shape[1]!])
 }
 

@@ -22,6 +22,10 @@ const requireBias = (b: ValueInfo | undefined, width: Shape[number]) => {
     throw new RuleViolation(`the bias must be ${printShape([width])}`)
 }
 
+/** x, w1, b1, w2, b2 of a feed-forward layer; the biases are undefined where there are none. */
+const biased = <T>(inputs: readonly T[]): (T | undefined)[] =>
+  inputs.length === 3 ? [inputs[0], inputs[1], undefined, inputs[2], undefined] : [...inputs]
+
 /** z (1 + erf z) = √2 gelu(√2 z): with both factors moved into the products around it, GELU costs two operations less. */
 const root = Math.SQRT1_2
 const logTwoOverRootPi = Math.log(2 / Math.sqrt(Math.PI))
@@ -75,44 +79,46 @@ export const products = {
   }),
 
   feedForward: {
-    // Saved: z = (x w1 + b1)/√2, gate = 1 + erf z, hidden = z · gate.
-    shape: ({ x: [x, w1, b1, w2, b2] }) => {
-      requireRank(x!, 2, 'the input')
-      requireEqualDims(x!.shape[1]!, w1!.shape[0]!, 'the width of the input and the rows of the first weight')
+    // Inputs: x, w1, b1, w2, b2, or without the biases. Saved: z = (x w1 + b1)/√2, gate = 1 + erf z, hidden = z · gate.
+    shape: ({ x }) => {
+      const [input, w1, b1, w2, b2] = biased(x)
+      requireRank(input!, 2, 'the input')
+      requireEqualDims(input!.shape[1]!, w1!.shape[0]!, 'the width of the input and the rows of the first weight')
       requireEqualDims(w1!.shape[1]!, w2!.shape[0]!, 'the columns of the first and the rows of the second weight')
       requireBias(b1, w1!.shape[1]!)
       requireBias(b2, w2!.shape[1]!)
-      const dtype = sameDtype([x!, w1!, b1!, w2!, b2!])
-      const hidden = { dtype, shape: [x!.shape[0]!, w1!.shape[1]!] }
-      return [{ dtype, shape: [x!.shape[0]!, w2!.shape[1]!] }, hidden, hidden, hidden]
+      const dtype = sameDtype(x)
+      const hidden = { dtype, shape: [input!.shape[0]!, w1!.shape[1]!] }
+      return [{ dtype, shape: [input!.shape[0]!, w2!.shape[1]!] }, hidden, hidden, hidden]
     },
     saved: 1,
     // d(z gate)/dz = gate + z · 2/√π exp(-z²)
-    grad: ({ dy, ys: [, z, gate, hidden] }, x, w1, _b1, w2) => {
+    grad: ({ dy, ys: [, z, gate, hidden] }, ...inputs) => {
+      const [x, w1, b1, w2] = biased(inputs)
       const dHidden = matMul(dy, w2!, { transB: true, alpha: root })
       const slope = add(gate!, mul(z!, exp(sub(logTwoOverRootPi, mul(z!, z!)))))
       const dz = mul(dHidden, slope)
-      return [
-        matMul(dz, w1!, { transB: true, alpha: root }),
-        matMul(x!, dz, { transA: true, alpha: root }),
-        mul(reduceSum(dz, 0), root),
-        matMul(hidden!, dy, { transA: true, alpha: root }),
-        reduceSum(dy, 0),
-      ]
+      const dx = matMul(dz, w1!, { transB: true, alpha: root })
+      const dw1 = matMul(x!, dz, { transA: true, alpha: root })
+      const dw2 = matMul(hidden!, dy, { transA: true, alpha: root })
+      return b1 ? [dx, dw1, mul(reduceSum(dz, 0), root), dw2, reduceSum(dy, 0)] : [dx, dw1, dw2]
     },
-    lower: ({ emit, names: [x, w1, b1, w2, b2], used, x: info }) => {
+    lower: ({ emit, names, used, x: info }) => {
+      const [x, w1, b1, w2, b2] = biased(names)
       const { dtype } = info[0]!
       const one = emit.scalar(1, dtype)
+      const first = b1 ? [x!, w1!, b1] : [x!, w1!]
+      const second = b2 ? [w2!, b2] : [w2!]
       if (!used.slice(1).some(Boolean)) {
-        const h = emit.op('Gemm', [x!, w1!, b1!])
+        const h = emit.op('Gemm', first)
         const gate = emit.op('Add', [emit.op('Erf', [emit.op('Div', [h, emit.scalar(Math.SQRT2, dtype)])]), one])
         const hidden = emit.op('Mul', [emit.op('Mul', [h, gate]), emit.scalar(0.5, dtype)])
-        return [emit.op('Gemm', [hidden, w2!, b2!]), '', '', '']
+        return [emit.op('Gemm', [hidden, ...second]), '', '', '']
       }
-      const z = emit.op('Gemm', [x!, w1!, b1!], { alpha: float(root), beta: float(root) })
+      const z = emit.op('Gemm', first, { alpha: float(root), beta: float(root) })
       const gate = emit.op('Add', [emit.op('Erf', [z]), one])
       const hidden = emit.op('Mul', [z, gate])
-      return [emit.op('Gemm', [hidden, w2!, b2!], { alpha: float(root) }), z, gate, hidden]
+      return [emit.op('Gemm', [hidden, ...second], { alpha: float(root) }), z, gate, hidden]
     },
   },
 } satisfies OpTable

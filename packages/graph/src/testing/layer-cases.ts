@@ -119,6 +119,18 @@ export const layerCases: Case[] = [
       }),
   },
   {
+    name: 'feedForward without biases',
+    inputs: [random([3, 3]), random([3, 4], 2, -1, 1), random([4, 2], 4)],
+    shapes: [
+      ['N', 3],
+      [3, 4],
+      [4, 2],
+    ],
+    build: (x, a, b) => f.feedForward(x!, a!, undefined, b!, undefined),
+    reference: (x, w1, w2) =>
+      nd([3, 2], (n, j) => sum(4, (h) => gelu(sum(3, (k) => x!.at(n, k) * w1!.at(k, h))) * w2!.at(h, j))),
+  },
+  {
     name: 'softmax',
     inputs: [random([2, 3, 4])],
     build: (x) => f.softmax(x!),

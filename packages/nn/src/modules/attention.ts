@@ -1,36 +1,105 @@
-import { attention, matMul, reshape, softmax, squeeze, tanh, unsqueeze, type Value, where } from '@volant/graph'
+import { attention, matMul, reshape, rotary, softmax, squeeze, tanh, unsqueeze, type Value, where } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from './context.js'
+import { glorot, type Initialiser } from './initialisers.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
 
-/** Multi-head self-attention (Vaswani et al. 2017): x [B, T, width], mask bool [B, T] (true = real) -> [B, T, width]. */
-export class MultiHeadAttention extends Module<[x: Value, mask?: Value]> {
+export interface AttentionSettings {
+  /** Heads of keys and values, each serving heads / keyHeads heads of queries; default as many as there are heads. */
+  readonly keyHeads?: number
+  /** Position t sees positions up to t only. */
+  readonly causal?: boolean
+  /** Turn queries and keys by their position; `true` for wavelengths up to 2π · 10,000. */
+  readonly rotary?: boolean | { readonly base?: number; readonly interleaved?: boolean }
+  /** Probability of dropping a weight in training. */
+  readonly dropout?: number
+  /** Biases of the four linear layers; default true. */
+  readonly bias?: boolean
+  readonly initialiser?: Initialiser
+  /** Of the last linear layer; default `initialiser`. */
+  readonly outputInitialiser?: Initialiser
+}
+
+/** What is attended to, projected: each [B, T, keyHeads·D]. */
+export interface KeysAndValues {
+  readonly keys: Value
+  readonly values: Value
+}
+
+/** Keys and values of earlier positions, while a graph is built that decodes step by step. */
+export interface Past {
+  /** Puts those of the new positions [B, T, width] after the earlier ones, [B, P+T, width]. */
+  extend(present: KeysAndValues): KeysAndValues
+}
+
+export interface AttentionInputs {
+  /** bool [B, Tk] or [B, T, Tk], true for what may be seen. */
+  readonly mask?: Value
+  /** Another sequence to attend to [B, Tk, width], or what `project` made of it; default x itself. */
+  readonly memory?: Value | KeysAndValues
+  /** int64 [T] or [B, T], for rotary; default 0 … T-1. */
+  readonly positions?: Value
+  readonly past?: Past
+}
+
+/** Multi-head attention (Vaswani et al. 2017): x [B, T, width] -> [B, T, width]. */
+export class MultiHeadAttention extends Module<[x: Value, inputs?: AttentionInputs]> {
   readonly query: Linear
   readonly key: Linear
   readonly value: Linear
   readonly output: Linear
 
   constructor(
-    width: number,
+    readonly width: number,
     readonly heads: number,
-    readonly causal = false,
+    readonly settings: AttentionSettings = {},
   ) {
     super()
+    const { keyHeads = heads, bias = true, initialiser = glorot, outputInitialiser = initialiser } = settings
     if (width % heads !== 0)
       throw new NnError('bad-heads', `Attention: a width of ${width} cannot be split into ${heads} heads`, {
         width,
         heads,
       })
-    this.query = new Linear(width, width)
-    this.key = new Linear(width, width)
-    this.value = new Linear(width, width)
-    this.output = new Linear(width, width)
+    if (heads % keyHeads !== 0)
+      throw new NnError('bad-heads', `Attention: ${heads} heads cannot share ${keyHeads} heads of keys evenly`, {
+        heads,
+        keyHeads,
+      })
+    const keyWidth = (width / heads) * keyHeads
+    this.query = new Linear(width, width, { bias, initialiser })
+    this.key = new Linear(width, keyWidth, { bias, initialiser })
+    this.value = new Linear(width, keyWidth, { bias, initialiser })
+    this.output = new Linear(width, width, { bias, initialiser: outputInitialiser })
   }
 
-  protected forward(context: Context, x: Value, mask?: Value): Value {
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => layer.apply(context, x))
-    return this.output.apply(context, attention(q!, k!, v!, { heads: this.heads, mask, causal: this.causal }))
+  protected forward(context: Context, x: Value, inputs: AttentionInputs = {}): Value {
+    const { mask, memory = x, positions, past } = inputs
+    const { heads } = this
+    const { keyHeads = heads, causal, dropout: p = 0 } = this.settings
+    const query = this.#turn(this.query.apply(context, x), heads, positions)
+    const present = 'keys' in memory ? memory : this.project(context, memory, positions)
+    const { keys, values } = past ? past.extend(present) : present
+    const dropout =
+      context.training && p > 0
+        ? { p, seed: context.seed, salt: context.salt(), firstRow: context.firstRow }
+        : undefined
+    return this.output.apply(context, attention(query, keys, values, { heads, keyHeads, mask, causal, dropout }))
+  }
+
+  /** Keys and values of a sequence [B, T, width], for attending to it many times. */
+  project(context: Context, memory: Value, positions?: Value): KeysAndValues {
+    const { keyHeads = this.heads } = this.settings
+    return context.within(this, () => ({
+      keys: this.#turn(this.key.apply(context, memory), keyHeads, positions),
+      values: this.value.apply(context, memory),
+    }))
+  }
+
+  #turn(x: Value, heads: number, positions: Value | undefined): Value {
+    const { rotary: turning } = this.settings
+    return turning ? rotary(x, { heads, positions, ...(turning === true ? {} : turning) }) : x
   }
 }
 

@@ -1,4 +1,4 @@
-import { dropout, layerNorm, type Value } from '@volant/graph'
+import { add, div, dropout, layerNorm, mul, reduceMean, sqrt, square, type Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from './context.js'
 import { ones, zeros } from './initialisers.js'
@@ -21,6 +21,24 @@ export class LayerNorm extends Module {
 
   protected forward(context: Context, x: Value): Value {
     return layerNorm(x, context.use(this.gamma), context.use(this.beta), this.epsilon)
+  }
+}
+
+/** Divides the last axis by its root mean square, then scales by gamma (Zhang and Sennrich 2019). */
+export class RmsNorm extends Module {
+  readonly gamma: Parameter
+
+  constructor(
+    width: number,
+    readonly epsilon = 1e-6,
+  ) {
+    super()
+    this.gamma = new Parameter([width], ones)
+  }
+
+  protected forward(context: Context, x: Value): Value {
+    const size = sqrt(add(reduceMean(square(x), -1, true), this.epsilon))
+    return mul(div(x, size), context.use(this.gamma))
   }
 }
 

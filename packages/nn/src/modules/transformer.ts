@@ -1,9 +1,10 @@
-import { add, feedForward, type Value } from '@volant/graph'
-import { MultiHeadAttention } from './attention.js'
+import { add, type Value } from '@volant/graph'
+import { type KeysAndValues, MultiHeadAttention, type Past } from './attention.js'
 import type { Context } from './context.js'
-import { Linear } from './linear.js'
+import { FeedForward, type FeedForwardActivation } from './feed-forward.js'
+import type { Initialiser } from './initialisers.js'
 import { Module } from './module.js'
-import { Dropout, LayerNorm } from './normalisation.js'
+import { Dropout, LayerNorm, RmsNorm } from './normalisation.js'
 
 export interface TransformerOptions {
   readonly width: number
@@ -11,57 +12,84 @@ export interface TransformerOptions {
   readonly layers: number
   /** Width of the feed-forward layer, default 4 * width. */
   readonly hidden?: number
+  /** After attention and after the feed-forward layer. */
   readonly dropout?: number
+  /** Of the attention's weights; default 0. */
+  readonly attentionDropout?: number
   /** `pre` normalises before each part and once at the end (trains more easily), `post` after each part (as BERT). */
   readonly norm?: 'pre' | 'post'
-  /** Position t sees positions up to t only. */
-  readonly causal?: boolean
+  /** `layer` (default) or `rms`, which leaves the mean alone (Zhang and Sennrich 2019). */
+  readonly normalisation?: 'layer' | 'rms'
+  /** Default `gelu`. */
+  readonly activation?: FeedForwardActivation
+  /** Heads of keys and values, each serving heads / keyHeads heads of queries. */
+  readonly keyHeads?: number
+  /** Tell positions apart by turning queries and keys; see `rotary`. */
+  readonly rotary?: boolean | { readonly base?: number; readonly interleaved?: boolean }
+  /** Biases of all linear layers; default true. */
+  readonly bias?: boolean
+  /** Of all linear layers. */
+  readonly initialiser?: Initialiser
+  /** Of the linear layers that end a residual part; default `initialiser`. */
+  readonly outputInitialiser?: Initialiser
 }
 
-/** Linear, exact GELU, linear: x [..., width] -> [..., width]. */
-export class FeedForward extends Module {
-  readonly up: Linear
-  readonly down: Linear
+/** A `TransformerEncoder` may also be causal: position t sees positions up to t only. */
+export type TransformerEncoderOptions = TransformerOptions & { readonly causal?: boolean }
 
-  constructor(width: number, hidden: number) {
-    super()
-    this.up = new Linear(width, hidden)
-    this.down = new Linear(hidden, width)
-  }
-
-  protected forward(context: Context, x: Value): Value {
-    const [w1, b1, w2, b2] = [this.up.weight, this.up.bias!, this.down.weight, this.down.bias!].map((p) =>
-      context.use(p),
-    )
-    return feedForward(x, w1!, b1!, w2!, b2!)
-  }
+interface LayerInputs {
+  readonly mask?: Value
+  readonly positions?: Value
+  readonly past?: Past
+  readonly memory?: Value | KeysAndValues
+  readonly memoryMask?: Value
 }
 
-/** Self-attention and feed-forward, each with dropout and a residual connection. */
-class TransformerLayer extends Module<[x: Value, mask?: Value]> {
+type Norm = LayerNorm | RmsNorm
+
+const normOf = ({ width, normalisation = 'layer' }: TransformerOptions): Norm =>
+  normalisation === 'rms' ? new RmsNorm(width) : new LayerNorm(width)
+
+/** Self-attention, attention to another sequence if asked for, and feed-forward, each with dropout and a residual connection. */
+class TransformerLayer extends Module<[x: Value, inputs: LayerInputs]> {
   readonly attention: MultiHeadAttention
-  readonly attentionNorm: LayerNorm
+  readonly attentionNorm: Norm
+  readonly memoryAttention: MultiHeadAttention | undefined
+  readonly memoryNorm: Norm | undefined
   readonly feedForward: FeedForward
-  readonly feedForwardNorm: LayerNorm
+  readonly feedForwardNorm: Norm
   readonly dropout: Dropout
   readonly norm: 'pre' | 'post'
 
-  constructor({ width, heads, hidden = 4 * width, dropout = 0, norm = 'post', causal }: TransformerOptions) {
+  constructor(options: TransformerOptions, { causal = false, memory = false }) {
     super()
-    this.attention = new MultiHeadAttention(width, heads, causal)
-    this.attentionNorm = new LayerNorm(width)
-    this.feedForward = new FeedForward(width, hidden)
-    this.feedForwardNorm = new LayerNorm(width)
+    const { width, heads, hidden = 4 * width, dropout = 0, attentionDropout, norm = 'post', rotary } = options
+    const { keyHeads, bias, initialiser, outputInitialiser, activation } = options
+    const linear = { bias, initialiser, outputInitialiser }
+    const attention = { ...linear, keyHeads, dropout: attentionDropout }
+    this.attention = new MultiHeadAttention(width, heads, { ...attention, causal, rotary })
+    this.attentionNorm = normOf(options)
+    if (memory) {
+      this.memoryAttention = new MultiHeadAttention(width, heads, attention)
+      this.memoryNorm = normOf(options)
+    }
+    this.feedForward = new FeedForward(width, hidden, { ...linear, activation })
+    this.feedForwardNorm = normOf(options)
     this.dropout = new Dropout(dropout)
     this.norm = norm
   }
 
-  protected forward(context: Context, x: Value, mask?: Value): Value {
-    const attended = this.#residual(context, x, this.attentionNorm, (h) => this.attention.apply(context, h, mask))
-    return this.#residual(context, attended, this.feedForwardNorm, (h) => this.feedForward.apply(context, h))
+  protected forward(context: Context, x: Value, { memory, memoryMask, ...inputs }: LayerInputs): Value {
+    let h = this.#residual(context, x, this.attentionNorm, (h) => this.attention.apply(context, h, inputs))
+    const { memoryAttention, memoryNorm } = this
+    if (memoryAttention && memoryNorm)
+      h = this.#residual(context, h, memoryNorm, (h) =>
+        memoryAttention.apply(context, h, { memory: memory!, mask: memoryMask }),
+      )
+    return this.#residual(context, h, this.feedForwardNorm, (h) => this.feedForward.apply(context, h))
   }
 
-  #residual(context: Context, x: Value, norm: LayerNorm, part: (h: Value) => Value): Value {
+  #residual(context: Context, x: Value, norm: Norm, part: (h: Value) => Value): Value {
     if (this.norm === 'pre') return add(x, this.dropout.apply(context, part(norm.apply(context, x))))
     return norm.apply(context, add(x, this.dropout.apply(context, part(x))))
   }
@@ -70,16 +98,62 @@ class TransformerLayer extends Module<[x: Value, mask?: Value]> {
 /** Transformer encoder (Vaswani et al. 2017): x [B, T, width], mask bool [B, T] (true = real) -> [B, T, width]. */
 export class TransformerEncoder extends Module<[x: Value, mask?: Value]> {
   readonly layers: readonly TransformerLayer[]
-  readonly norm: LayerNorm | undefined
+  readonly norm: Norm | undefined
 
-  constructor(options: TransformerOptions) {
+  constructor(options: TransformerEncoderOptions) {
     super()
-    this.layers = Array.from({ length: options.layers }, () => new TransformerLayer(options))
-    if (options.norm === 'pre') this.norm = new LayerNorm(options.width)
+    this.layers = Array.from(
+      { length: options.layers },
+      () => new TransformerLayer(options, { causal: options.causal }),
+    )
+    if (options.norm === 'pre') this.norm = normOf(options)
   }
 
   protected forward(context: Context, x: Value, mask?: Value): Value {
-    const encoded = this.layers.reduce((h, layer) => layer.apply(context, h, mask), x)
+    const encoded = this.layers.reduce((h, layer) => layer.apply(context, h, { mask }), x)
     return this.norm ? this.norm.apply(context, encoded) : encoded
+  }
+}
+
+export interface DecoderInputs {
+  /** bool [B, T], or [B, P+T] when there is a past: true for what may be seen. */
+  readonly mask?: Value
+  /** int64 [T] or [B, T], for rotary positions; default 0 … T-1. */
+  readonly positions?: Value
+  /** Keys and values of earlier positions, for each layer. */
+  readonly past?: readonly Past[]
+  /** What is attended to besides: a sequence [B, Tm, width], or for each layer what `project` made of it. */
+  readonly memory?: Value | readonly KeysAndValues[]
+  /** bool [B, Tm]. */
+  readonly memoryMask?: Value
+}
+
+/**
+ * Transformer decoder (Vaswani et al. 2017): causal self-attention and, unless `memory` is false (as in GPT), attention to an
+ * encoded sequence. x [B, T, width] -> [B, T, width].
+ */
+export class TransformerDecoder extends Module<[x: Value, inputs?: DecoderInputs]> {
+  readonly layers: readonly TransformerLayer[]
+  readonly norm: Norm | undefined
+
+  constructor(options: TransformerOptions & { readonly memory?: boolean }) {
+    super()
+    const { memory = true } = options
+    this.layers = Array.from({ length: options.layers }, () => new TransformerLayer(options, { causal: true, memory }))
+    if (options.norm === 'pre') this.norm = normOf(options)
+  }
+
+  protected forward(context: Context, x: Value, inputs: DecoderInputs = {}): Value {
+    const { mask, positions, past, memory, memoryMask } = inputs
+    const decoded = this.layers.reduce((h, layer, i) => {
+      const own = memory && 'builder' in memory ? memory : memory?.[i]
+      return layer.apply(context, h, { mask, positions, past: past?.[i], memory: own, memoryMask })
+    }, x)
+    return this.norm ? this.norm.apply(context, decoded) : decoded
+  }
+
+  /** Each layer's keys and values of an encoded sequence [B, Tm, width], for decoding step by step. */
+  project(context: Context, memory: Value): KeysAndValues[] {
+    return this.layers.map(({ memoryAttention }) => memoryAttention!.project(context, memory))
   }
 }

@@ -1,0 +1,69 @@
+import { add, crossEntropy, gather, matMul, range, reshape, type Value } from '@volant/graph'
+import type { Context } from '../modules/context.js'
+import { normal } from '../modules/initialisers.js'
+import { Linear } from '../modules/linear.js'
+import { Module } from '../modules/module.js'
+import { Dropout } from '../modules/normalisation.js'
+import { type DecoderInputs, TransformerDecoder, type TransformerOptions } from '../modules/transformer.js'
+import { Parameter } from '../modules/tree.js'
+
+export interface GptOptions extends Omit<TransformerOptions, 'rotary' | 'norm' | 'initialiser' | 'outputInitialiser'> {
+  /** Number of tokens there are. */
+  readonly vocabulary: number
+  /** Longest sequence. */
+  readonly context: number
+  /** `learned` (default, as GPT-2) adds a vector to each place, `rotary` (as Llama) turns queries and keys. */
+  readonly positions?: 'learned' | 'rotary'
+  /** Use the token table also as output layer (Press and Wolf 2017); default true. */
+  readonly tied?: boolean
+}
+
+const DEVIATION = 0.02
+
+/**
+ * A decoder-only Transformer (Radford et al. 2019): ids int64 [B, T] -> logits [B, T, vocabulary]. The defaults are GPT-2's; with
+ * `positions: 'rotary', normalisation: 'rms', activation: 'swiglu', bias: false` and `keyHeads` it is Llama's (Touvron et al. 2023).
+ */
+export class GPT extends Module<[ids: Value, inputs?: DecoderInputs]> {
+  readonly tokens: Parameter
+  readonly places: Parameter | undefined
+  readonly dropout: Dropout
+  readonly decoder: TransformerDecoder
+  readonly head: Linear | undefined
+
+  constructor(readonly options: GptOptions) {
+    super()
+    const { vocabulary, context, width, layers, dropout = 0, positions = 'learned', tied = true } = options
+    const initialiser = normal(DEVIATION)
+    this.tokens = new Parameter([vocabulary, width], initialiser)
+    if (positions === 'learned') this.places = new Parameter([context, width], initialiser)
+    this.dropout = new Dropout(dropout)
+    this.decoder = new TransformerDecoder({
+      ...options,
+      memory: false,
+      norm: 'pre',
+      rotary: positions === 'rotary',
+      initialiser,
+      // Each of the 2 · layers residual parts adds to the variance.
+      outputInitialiser: normal(DEVIATION / Math.sqrt(2 * layers)),
+    })
+    if (!tied) this.head = new Linear(width, vocabulary, { bias: false, initialiser })
+  }
+
+  protected forward(context: Context, ids: Value, inputs: DecoderInputs = {}): Value {
+    const table = context.use(this.tokens)
+    let x = gather(table, ids)
+    if (this.places) {
+      const places = inputs.positions ?? range(context.builder, ids.shape[1]!)
+      x = add(x, gather(context.use(this.places), places))
+    }
+    const h = this.decoder.apply(context, this.dropout.apply(context, x), inputs)
+    return this.head ? this.head.apply(context, h) : matMul(h, table, { transB: true })
+  }
+}
+
+/** Mean loss of the next token over all places: logits [B, T, V], labels int64 [B, T], negative = not counted. */
+export function nextTokenLoss(logits: Value, labels: Value, options: { readonly smoothing?: number } = {}): Value {
+  const width = logits.shape[2]!
+  return crossEntropy(reshape(logits, [-1, width]), reshape(labels, [-1]), options)
+}
