@@ -108,6 +108,11 @@ export const optionTable = {
     description: 'local: no key is needed on this machine (default); always: every request needs one',
     parse: choice('local', 'always'),
   },
+  cors: {
+    flags: '--cors <origins>',
+    description: 'web pages that may use the API with a key, such as https://app.example.com (default: none)',
+    parse: list,
+  },
   exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },
   lang: {
     flags: '--lang <en|zh>',

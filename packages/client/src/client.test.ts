@@ -29,9 +29,13 @@ describe('VolantClient', () => {
     }, 'vk_secret')
     await client.project('a b/c').predictions({ limit: 3, channel: 'web & co', after: undefined })
     await client.project('desk').predict({ rows: [{ text: 'höhe 高' }] })
+    await client.setChannel('my shop', { quota: { predictions: 9, per: 'day' } })
+    await client.endChannel('my shop')
     expect(seen).toEqual([
       ['GET', '/api/v1/projects/a%20b%2Fc/predictions?limit=3&channel=web+%26+co', 'Bearer vk_secret', ''],
       ['POST', '/api/v1/projects/desk/predict', 'Bearer vk_secret', '{"rows":[{"text":"höhe 高"}]}'],
+      ['PUT', '/api/v1/channels/my%20shop', 'Bearer vk_secret', '{"quota":{"predictions":9,"per":"day"}}'],
+      ['DELETE', '/api/v1/channels/my%20shop', 'Bearer vk_secret', ''],
     ])
   })
 

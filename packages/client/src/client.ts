@@ -58,6 +58,18 @@ export class VolantClient {
   revokeKey(id: string): Promise<void> {
     return this.send('DELETE', `/api/v1/keys/${encodeURIComponent(id)}`)
   }
+  /** Every channel with its kind, plan and quota. */
+  channels(): Promise<api.Page<api.Channel>> {
+    return this.get('/api/v1/channels')
+  }
+  /** Makes a channel or changes what is given of it. */
+  setChannel(name: string, settings: api.ChannelSettings = {}): Promise<api.Channel> {
+    return this.send('PUT', `/api/v1/channels/${encodeURIComponent(name)}`, settings)
+  }
+  /** Ends a channel: its keys are revoked at once; its usage stays. */
+  endChannel(name: string): Promise<void> {
+    return this.send('DELETE', `/api/v1/channels/${encodeURIComponent(name)}`)
+  }
   me(): Promise<api.Me> {
     return this.get('/api/v1/me')
   }
@@ -296,9 +308,11 @@ export class ProjectClient {
   summary(): Promise<api.Summary> {
     return this.get('/summary')
   }
+  /** What was asked for, by channel, version and day (UTC). */
   usage(query?: { from?: string; to?: string }): Promise<{ items: api.Usage[] }> {
     return this.get('/usage', query)
   }
+  /** The channels through which this project is used. */
   channels(): Promise<{ items: api.ChannelUse[] }> {
     return this.get('/channels')
   }

@@ -3,6 +3,8 @@ export { VolantProblem } from './problem.js'
 export type {
   ByOutput,
   Cell,
+  Channel,
+  ChannelSettings,
   ChannelSummary,
   ChannelUse,
   Coverage,
@@ -41,6 +43,7 @@ export type {
   Question,
   QuestionStrategy,
   Questions,
+  Quota,
   Row,
   RowError,
   RowPrediction,

@@ -352,6 +352,26 @@ export interface ChannelUse {
   lastUsedAt: string | null
 }
 
+/** How a model reaches its users; the quota counts predictions of a UTC day or month. */
+export interface Channel {
+  name: string
+  kind: string
+  plan: string | null
+  quota: Quota | null
+  createdAt: string
+  updatedAt: string
+}
+export interface Quota {
+  predictions: number
+  per: 'day' | 'month'
+}
+export interface ChannelSettings {
+  /** `api`, `widget`, `partner`, …: free words. */
+  kind?: string
+  plan?: string | null
+  quota?: Quota | null
+}
+
 export type Scope = 'predict' | 'feedback' | 'read' | 'write' | 'admin'
 export interface NewKey {
   name: string

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Access, allow, type Key, scopes } from './access/index.js'
+import { type Access, allow, type Key, ownChannel, scopes } from './access/index.js'
 import type { App } from './api.js'
 import type { Channel, Channels } from './channels/index.js'
 import { refuse } from './errors.js'
@@ -102,6 +102,25 @@ export function accessRoutes(app: App, { access, channels }: { access: Access; c
     handler: async ({ params, body }) => {
       await channels.ensure(params.name, body)
       return channelView((await channels.update(params.name, body))!)
+    },
+  })
+  app.route({
+    method: 'DELETE',
+    url: '/channels/:name',
+    config: { scope: 'admin' },
+    schema: {
+      tags,
+      summary: 'End a channel: its keys are revoked, its settings forgotten; its usage stays',
+      params: z.object({ name: channelName }),
+      response: { 204: z.null() },
+    },
+    handler: async ({ params: { name } }, reply) => {
+      if (name === ownChannel)
+        throw refuse('bad-request', `"${name}" is the channel of the server's owner and cannot be ended.`)
+      const revoked = await access.revokeChannel(name)
+      if (!(await channels.remove(name)) && revoked === 0)
+        throw refuse('unknown-channel', `There is no channel "${name}".`, { channel: name })
+      return reply.code(204).send(null)
     },
   })
   app.route({

@@ -117,9 +117,9 @@ describe('the API around the loop', () => {
   })
 
   it('ends a run on impossible data with a sentence', async () => {
-    await server.api('POST', '/projects', { id: 'single', name: 'One class' })
+    await server.api('POST', '/projects', { id: 'single', name: 'Classes of one row' })
     await server.api('POST', '/projects/single/rows', {
-      rows: Array.from({ length: 40 }, (_, n) => ({ text: `row ${n} of words`, label: 'only' })),
+      rows: Array.from({ length: 40 }, (_, n) => ({ text: `row ${n} of words`, label: `only ${n}` })),
     })
     const run = await server.api('POST', '/projects/single/runs', { outputs: ['label'] })
     const ended = await server.ended(`/projects/single/runs/${run.id}`)

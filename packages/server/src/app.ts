@@ -15,6 +15,7 @@ import {
 } from 'fastify-type-provider-zod'
 import { type Access, allow } from './access/index.js'
 import type { App } from './api.js'
+import { allowOrigins } from './cors.js'
 import { isProblemCode, type Problem, problemOf, problems } from './errors.js'
 import type { HttpMetrics } from './metrics.js'
 import { placesHidden, withoutPlaces } from './places.js'
@@ -35,12 +36,15 @@ export function makeApp({
   metrics,
   log,
   dataFolder,
+  cors,
 }: {
   access: Access
   metrics: HttpMetrics
   log: FastifyBaseLogger
   /** Answers never name it. */
   dataFolder: string
+  /** Origins whose pages may use the API. */
+  cors: readonly string[]
 }): App {
   const hide = placesHidden(dataFolder)
   const answerError = (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) =>
@@ -70,6 +74,8 @@ export function makeApp({
     else parseJson(request, body as string, done)
   })
 
+  // First, so that a refusal too can be read by the page that asked.
+  allowOrigins(app, cors)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers).header('x-request-id', request.id)
     if (request.routeOptions.config.scope !== 'open' && !request.is404) reply.header('cache-control', 'no-store')

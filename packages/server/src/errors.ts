@@ -28,6 +28,7 @@ export const problems = {
   'unknown-prediction': { status: 404, title: 'The project has no such prediction.', log: 'debug' },
   'unknown-iteration': { status: 404, title: 'The project has no such iteration.', log: 'debug' },
   'unknown-key': { status: 404, title: 'There is no such key.', log: 'debug' },
+  'unknown-channel': { status: 404, title: 'There is no such channel.', log: 'debug' },
   // data
   'empty-file': { status: 400, title: 'The file is empty.', log: 'debug' },
   'missing-column': { status: 400, title: 'A column is missing.', log: 'debug' },

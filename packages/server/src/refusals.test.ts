@@ -368,6 +368,25 @@ describe('keys', () => {
     expect(Object.keys(api.paths).length).toBeGreaterThan(30)
   })
 
+  it('end with their channel, but for the owner’s', async () => {
+    const quota = { predictions: 5, per: 'month' }
+    await server.api('PUT', '/channels/partner', { kind: 'partner', plan: 'gold', quota }, owner)
+    const wanted = { name: 'p', channel: 'partner', scopes: ['predict'], project: 'desk' }
+    const partner = bearer((await server.api('POST', '/keys', wanted, owner)).key)
+    const end = (name: string, key: Record<string, string>) =>
+      server.ask('DELETE', `/api/v1/channels/${name}`, undefined, key)
+    const names = async () =>
+      (await server.api('GET', '/channels', undefined, owner)).items.map(({ name }: Json) => name)
+    expect(await end('partner', partner)).toMatchObject({ status: 403, body: { code: 'scope-missing' } })
+    expect(await names()).toContain('partner')
+    expect(await end('partner', owner)).toMatchObject({ status: 204 })
+    expect(await server.ask('GET', '/api/v1/me', undefined, partner)).toMatchObject({ body: { code: 'key-revoked' } })
+    expect(await names()).not.toContain('partner')
+    expect(await end('partner', owner)).toMatchObject({ status: 404, body: { code: 'unknown-channel' } })
+    expect(await end('console', owner)).toMatchObject({ status: 400 })
+    expect(await server.api('GET', '/me', undefined, owner)).toMatchObject({ owner: true })
+  })
+
   it('stop a channel at its quota', async () => {
     await server.api('PUT', '/channels/small', { quota: { predictions: 0, per: 'day' } }, owner)
     const { items } = await server.api('GET', '/channels', undefined, owner)

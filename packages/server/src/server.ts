@@ -6,6 +6,7 @@ import { accessRoutes } from './access-routes.js'
 import type { App } from './api.js'
 import { makeApp } from './app.js'
 import { Channels, channelKinds, channelsMigrations } from './channels/index.js'
+import { readOrigin } from './cors.js'
 import { Jobs, jobsMigrations } from './jobs/index.js'
 import { loopKinds, loopMigrations, makeLoop } from './loop.js'
 import { Metrics } from './metrics.js'
@@ -27,6 +28,8 @@ export interface ServerOptions {
   databaseUrl?: string
   /** `always`: a key is needed on this machine too. */
   keys?: 'local' | 'always'
+  /** Origins whose pages may use the API from a browser, such as https://app.example.com. Default: none. */
+  cors?: readonly string[]
   /** pino's logger; default logs of level VOLANT_LOG (or warn) to stderr; false: none. */
   logger?: Logger | false
 }
@@ -45,10 +48,10 @@ const PATIENCE = 8000
 
 /**
  * Starts the loop as a service: one process with its database, jobs, models and HTTP app.
- * @throws VolantError port-in-use, bad-host, data-folder-in-use, bad-data-folder, newer-data-folder, bad-static-folder …
+ * @throws VolantError port-in-use, bad-host, data-folder-in-use, bad-data-folder, newer-data-folder, bad-static-folder, bad-origin …
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { port = 4600, host = '127.0.0.1', dataFolder, databaseUrl, staticFolder, keys } = options
+  const { port = 4600, host = '127.0.0.1', dataFolder, databaseUrl, staticFolder, keys, cors = [] } = options
   const log =
     options.logger === false
       ? pino({ level: 'silent' })
@@ -59,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   try {
     if (staticFolder) checkPage(staticFolder)
+    for (const origin of cors) readOrigin(origin)
     await tryPort(port, host)
     const migrations = [
       ...journalMigrations,
@@ -87,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const loop = makeLoop({ store, journal, channels, jobs, access, metrics, log })
     opened.push(() => loop.close())
     let ready = false
-    const app = makeApp({ access, metrics, log, dataFolder: store.folder })
+    const app = makeApp({ access, metrics, log, dataFolder: store.folder, cors })
     await describeApi(app)
     operationsRoutes(app, { metrics, ready: () => ready && !broken })
     let streams: { close(): void } | undefined

@@ -7,13 +7,13 @@ export const up = command({
   name: 'up',
   summary: 'Serve the loop: API, page, training and feedback in one process',
   arguments: [],
-  options: ['port', 'host', 'data', 'keys', 'json'],
+  options: ['port', 'host', 'data', 'keys', 'cors', 'json'],
   examples: [
     ['volant up', 'http://127.0.0.1:4600, data in ./volant-data'],
     ['volant up --host 0.0.0.0 --port 8080 --data /srv/volant', 'for others too: keys are then needed'],
     ['DATABASE_URL=postgres://… volant up', 'on a PostgreSQL server'],
   ],
-  async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, json }, terminal) {
+  async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, cors, json }, terminal) {
     const { startServer } = await import('@volant/server')
     const { default: closeWithGrace } = await import('close-with-grace')
     const server = await startServer({
@@ -21,6 +21,7 @@ export const up = command({
       host,
       dataFolder: path.resolve(data),
       keys,
+      cors,
       staticFolder: consoleFolder(),
       databaseUrl: process.env['DATABASE_URL'] || undefined,
     })

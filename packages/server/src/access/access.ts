@@ -40,7 +40,7 @@ export interface AccessOptions {
 /** How long a revocation made by another server on the same database may go unnoticed. */
 const cacheMs = 10_000
 const storeLastUsedMs = 30_000
-const ownChannel = 'console'
+export const ownChannel = 'console'
 
 interface CachedKey {
   readAt: number
@@ -124,6 +124,19 @@ export class Access {
       .executeTakeFirst()
     this.#cache.delete(id)
     return numUpdatedRows > 0n
+  }
+
+  /** Ends all keys of a channel. Returns how many there were. */
+  async revokeChannel(channel: string): Promise<number> {
+    const revoked = await this.#store.db
+      .updateTable('access_keys')
+      .set({ revoked_at: sql<Date>`now()` })
+      .where('channel', '=', channel)
+      .where('revoked_at', 'is', null)
+      .returning('id')
+      .execute()
+    for (const { id } of revoked) this.#cache.delete(id)
+    return revoked.length
   }
 
   async close(): Promise<void> {

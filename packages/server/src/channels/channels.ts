@@ -73,6 +73,13 @@ export class Channels {
     return await this.#reread(name)
   }
 
+  /** Forgets the settings of a channel; what it used stays. False when there is no such channel. */
+  async remove(name: string): Promise<boolean> {
+    const { numDeletedRows } = await this.#store.db.deleteFrom('channels').where('name', '=', name).executeTakeFirst()
+    this.#channels.delete(name)
+    return numDeletedRows > 0n
+  }
+
   get(name: string): Channel | undefined {
     return this.#channels.get(name)
   }
@@ -138,6 +145,7 @@ export class Channels {
     const now = new Date()
     const today = dayOf(now)
     const rows = await db.selectFrom('channels').selectAll().execute()
+    this.#channels.clear()
     for (const row of rows) this.#channels.set(row.name, shown(row))
     const { rows: sums } = await sql<{ channel: string; day: string | null; month: string }>`
       select channel, sum(predictions) filter (where day = ${today}) as day, sum(predictions) as month
