@@ -14,7 +14,29 @@ export {
   subtractDims,
 } from './dims.js'
 export { GraphError } from './error.js'
-export { type AttentionOptions, attention, type RotaryOptions, rotary, sinusoids } from './functions/attention.js'
+export {
+  elu,
+  geglu,
+  geluTanh,
+  glu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  mish,
+  prelu,
+  relu6,
+  selu,
+  silu,
+  softplus,
+  swiglu,
+} from './functions/activations.js'
+export {
+  type AttentionOptions,
+  attention,
+  type RotaryOptions,
+  rotary,
+  sinusoids,
+} from './functions/attention.js'
 export {
   type ConvOptions,
   type ConvTransposeOptions,

@@ -5,6 +5,7 @@ import * as r from '../functions/reductions.js'
 import * as s from '../functions/shape.js'
 import type { Value } from '../graph.js'
 import { broadcastShapes } from '../ops/shapes.js'
+import { activationRules } from './import-activation-rules.js'
 import type { ImportContext } from './import-context.js'
 import { imageRules } from './import-image-rules.js'
 
@@ -204,5 +205,6 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   Softmax: (c) => l.softmax(c.value(0), c.int('axis', -1)),
   LogSoftmax: (c) => l.logSoftmax(c.value(0), c.int('axis', -1)),
   LayerNormalization: layerNormalization,
+  ...activationRules,
   ...imageRules,
 }

@@ -5,6 +5,7 @@ import { checkGraph } from '../check.js'
 import { GraphError } from '../error.js'
 import { linear } from '../functions/layers.js'
 import { tensorOf } from '../tensor.js'
+import { activationCases } from '../testing/activation-cases.js'
 import type { Case } from '../testing/case.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
 import { imageCases } from '../testing/image-cases.js'
@@ -32,7 +33,7 @@ async function roundTrip({ inputs, shapes, build, reference, tolerance = 2e-5 }:
 }
 
 describe('importOnnx', () => {
-  const cases = [...elementwiseCases, ...shapeCases, ...layerCases, ...imageCases]
+  const cases = [...elementwiseCases, ...activationCases, ...shapeCases, ...layerCases, ...imageCases]
   it.each(cases.map((one) => [one.name, one] as const))('%s, exported and back', (_name, one) => roundTrip(one))
 
   it('turns initializers into parameters and returns their numbers', () => {

@@ -8,6 +8,7 @@ import { gradients } from '../gradients.js'
 import type { Value } from '../graph.js'
 import { lower } from '../onnx/lower.js'
 import { none, type OpRule } from '../rule.js'
+import { activationCases } from '../testing/activation-cases.js'
 import { type NdArray, random } from '../testing/array.js'
 import { attentionCases } from '../testing/attention-cases.js'
 import type { Case } from '../testing/case.js'
@@ -24,10 +25,11 @@ import { ops } from './table.js'
 
 const cases = [
   ...elementwiseCases,
+  ...activationCases,
   ...shapeCases,
   ...layerCases,
-  ...imageCases,
   ...attentionCases,
+  ...imageCases,
   ...recurrentCases,
   ...sequenceCases,
   ...randomCases,

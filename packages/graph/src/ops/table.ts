@@ -1,5 +1,6 @@
 import { GraphError } from '../error.js'
 import type { OpRule, OpTable } from '../rule.js'
+import { activations } from './activations.js'
 import { attentionOps } from './attention.js'
 import { channelNorms } from './channel-norms.js'
 import { convolution } from './convolution.js'
@@ -20,6 +21,7 @@ import { shapeOps } from './shape.js'
 /** Every op there is: shape, gradient and lowering side by side. */
 export const ops = {
   ...elementwise,
+  ...activations,
   ...reductions,
   ...shapeOps,
   ...gatherOps,

@@ -3,7 +3,13 @@ import type { Value } from '../graph.js'
 import { erf, flags, list, map, type NdArray, nd, random, scalar } from './array.js'
 import type { Case } from './case.js'
 
-const unary = (name: string, build: (x: Value) => Value, formula: (v: number) => number, x = random([2, 3])): Case[] =>
+/** A case for a matrix, for nothing and for a scalar. */
+export const unary = (
+  name: string,
+  build: (x: Value) => Value,
+  formula: (v: number) => number,
+  x = random([2, 3]),
+): Case[] =>
   [x, random([0, 3]), scalar(x.data[0]!)].map((input) => ({
     name: `${name} of [${input.dims}]`,
     inputs: [input],
