@@ -1,10 +1,22 @@
+export { binaryCrossEntropy, crossEntropy } from '@volant/graph'
 export { NnError } from './errors.js'
 export { type CsrMatrix, csrFromRows, type LinearModel, linearScores } from './linear/matrix.js'
 export { type RidgeSettings, trainRidge } from './linear/ridge.js'
 export type { Convergence, LinearSettings } from './linear/settings.js'
 export { trainSoftmax } from './linear/softmax.js'
 export { type SquaredHingeSettings, trainSquaredHinge } from './linear/squared-hinge.js'
-export { binaryCrossEntropy, crossEntropy, huber, meanSquaredError, type RegressionOptions } from './losses.js'
+export {
+  type ContrastiveOptions,
+  contrastiveLoss,
+  cosineSimilarity,
+  type TripletOptions,
+  tripletLoss,
+  unitLength,
+} from './losses/contrastive.js'
+export { cosineDistance, type DistillationOptions, distillationLoss } from './losses/distillation.js'
+export type { MeanOptions } from './losses/mean.js'
+export { marginRankingLoss, type PairwiseOptions, pairwiseLoss } from './losses/ranking.js'
+export { huber, meanSquaredError, quantileLoss, type RegressionOptions } from './losses/regression.js'
 export {
   type AttentionInputs,
   AttentionPooling,
@@ -13,8 +25,16 @@ export {
   MultiHeadAttention,
   type Past,
 } from './modules/attention.js'
+export { BatchNorm, type BatchNormOptions } from './modules/batch-norm.js'
 export { Context, type ContextOptions } from './modules/context.js'
 export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
+export {
+  Conv2d,
+  type Conv2dOptions,
+  ConvTranspose2d,
+  type ConvTranspose2dOptions,
+} from './modules/convolution2d.js'
+export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
 export {
@@ -27,7 +47,6 @@ export {
   uniform,
   zeros,
 } from './modules/initialisers.js'
-export { CRF } from './modules/crf.js'
 export { type Activation, Linear, MLP } from './modules/linear.js'
 export { Module } from './modules/module.js'
 export { Dropout, LayerNorm, RmsNorm } from './modules/normalisation.js'
@@ -41,6 +60,7 @@ export {
   RNN,
   type States,
 } from './modules/recurrent.js'
+export { flatten, type Layer, Sequential } from './modules/sequential.js'
 export {
   type DecoderInputs,
   TransformerDecoder,
@@ -49,8 +69,13 @@ export {
   type TransformerOptions,
 } from './modules/transformer.js'
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
+export { Autoencoder, type AutoencoderOptions } from './networks/autoencoder.js'
+export { Cnn, type CnnOptions } from './networks/cnn.js'
 export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
 export { LanguageModel, type LanguageModelOptions, openReader } from './networks/language-model.js'
+export { LeNet } from './networks/lenet.js'
+export { MobileNet, type MobileNetOptions, type MobileNetStage } from './networks/mobilenet.js'
+export { ResNet, type ResNetOptions } from './networks/resnet.js'
 export { Tagger, type TaggerOptions } from './networks/tagger.js'
 export { TextClassifier, type TextClassifierOptions } from './networks/text-classifier.js'
 export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
@@ -63,6 +88,7 @@ export {
   scaleByLearningRate,
   scaleByRms,
 } from './optimisers/transforms.js'
+export { optimiserScalars } from './optimisers/update.js'
 export { joinProcesses, type ProcessGroup, startedByMpi } from './parallel/group.js'
 export { hashName, Random } from './random.js'
 export { compute, type Nested } from './runtime/compute.js'

@@ -1,5 +1,5 @@
-import { exp, maximum, mul, neg, sigmoid, sub } from '../functions/elementwise.js'
-import { scatterElementsAdd, unsqueeze } from '../functions/shape.js'
+import { div, exp, maximum, mul, neg, sigmoid, sub } from '../functions/elementwise.js'
+import { countOf, scatterElementsAdd, unsqueeze } from '../functions/shape.js'
 import { countAsFloat } from '../onnx/emitter.js'
 import { type OpTable, RuleViolation, row } from '../rule.js'
 import { requireDtype, requireRank, sameDtype } from './shapes.js'
@@ -31,9 +31,11 @@ export const losses = {
     saved: 1,
     // dz = share (softmax(z) - ε/V), and (1-ε) share less at the label.
     grad: ({ dy, ys: [, logProbabilities, share], attributes: { smoothing } }, logits, labels, ...weights) => {
-      const classes = Number(logits!.shape[1])
       const row = unsqueeze(mul(share!, dy), 1)
-      const spread = mul(row, sub(exp(logProbabilities!), smoothing / classes))
+      const probabilities = exp(logProbabilities!)
+      const classes = countOf(logits!, [1])
+      const even = typeof classes === 'number' ? smoothing / classes : div(smoothing, classes)
+      const spread = mul(row, smoothing === 0 ? probabilities : sub(probabilities, even))
       const label = unsqueeze(maximum(labels!, 0), 1)
       return [scatterElementsAdd(spread, label, mul(row, smoothing - 1), 1), null, ...weights.map(() => null)]
     },

@@ -1,6 +1,6 @@
 import { add, mul, type Tensor, tensorOf } from '@volant/graph'
 import { afterEach, describe, expect, it } from 'vitest'
-import { meanSquaredError } from '../losses.js'
+import { meanSquaredError } from '../losses/regression.js'
 import { Linear } from '../modules/linear.js'
 import { initialise } from '../modules/tree.js'
 import { adam } from '../optimisers/optimisers.js'
