@@ -2,7 +2,14 @@ import { GraphError } from '../error.js'
 import { arrayFromBytes, bytesOf, type DType, elementCount, type Tensor, tensorOf } from '../tensor.js'
 import { elementTypes } from './emitter.js'
 import { type Message, readMessage, writeMessage } from './messages.js'
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './model.js'
+import {
+  domainsOf,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValueInfo,
+} from './model.js'
 
 const dtypes = new Map(Object.entries(elementTypes).map(([dtype, number]) => [number as number, dtype as DType]))
 
@@ -20,7 +27,7 @@ export function encodeOnnx(model: OnnxModel): Uint8Array {
   return writeMessage('Model', {
     irVersion: model.irVersion,
     producer: model.producer,
-    opsets: [{ domain: '', version: model.opset }],
+    opsets: [{ domain: '', version: model.opset }, ...domainsOf(graph).map((domain) => ({ domain, version: 1 }))],
     metadata: Object.entries(model.metadata).map(([key, value]) => ({ key, value })),
     graph: writeGraph(graph),
   })

@@ -1,10 +1,10 @@
 import { GraphError } from '../error.js'
 import type { Graph, Node } from '../graph.js'
 import { ruleOf } from '../ops/table.js'
+import { orderLeaves } from '../passes/leaf-order.js'
 import { RuleViolation } from '../rule.js'
 import type { Tensor } from '../tensor.js'
 import { Emitter, type Target } from './emitter.js'
-import { orderLeaves } from './leaves.js'
 import type { OnnxGraph, OnnxModel, OnnxNode } from './model.js'
 
 /**

@@ -50,6 +50,14 @@ function capturedBy({ nodes, inputs, outputs, initializers }: OnnxGraph): string
   return [...nodes.flatMap(readsOf), ...outputs.map((o) => o.name)].filter((name) => !own.has(name))
 }
 
+/** The domains other than the standard one whose ops the graph uses, e.g. `com.microsoft`; each is at its version 1. */
+export function domainsOf({ nodes }: OnnxGraph): string[] {
+  const inBodies = nodes.flatMap(({ attributes }) =>
+    Object.values(attributes).flatMap((a) => (a.kind === 'graph' ? domainsOf(a.value) : [])),
+  )
+  return [...new Set([...nodes.map((node) => node.domain).filter((domain) => domain !== ''), ...inBodies])]
+}
+
 /** An ONNX file as plain data. */
 export interface OnnxModel {
   irVersion: number
