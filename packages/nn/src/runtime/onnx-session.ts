@@ -1,7 +1,8 @@
-import { availableParallelism } from 'node:os'
 import type { DType, Tensor } from '@volant/graph'
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common'
 import { NnError } from '../errors.js'
+import type { Binding, Feeds, SessionSettings } from './binding.js'
+import { asOutOfMemory } from './memory.js'
 
 /** The name of the output that ends a run before anything is copied; see unfetched.ts. */
 export const REFUSED = ':refused'
@@ -19,34 +20,20 @@ export interface OnnxSession {
   readonly session: InferenceSession
 }
 
-export interface SessionSettings {
-  /** Threads that share one operation; default 1. */
-  readonly threads?: number
-  /** True for graphs that also hold the backward pass: less memory, at no cost in time. */
-  readonly training?: boolean
-}
-
-/** Creates an ONNX Runtime session on the CPU; blocks its JS thread while it does. */
-export async function createSession(model: Uint8Array | string, settings: SessionSettings = {}): Promise<OnnxSession> {
-  const threads = settings.threads ?? 1
+/** Creates a session; blocks its JS thread while it does. Throws NnError `bad-model`, `bad-threads`, `out-of-memory`. */
+export async function createSession(
+  binding: Binding,
+  model: Uint8Array | string,
+  settings: SessionSettings = {},
+): Promise<OnnxSession> {
+  const { threads = 1 } = settings
   if (!(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
     throw new NnError('bad-threads', `threads is ${threads}, expected an integer from 1 to 1024`, { threads })
-  const session = await InferenceSession.create(model as string, {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: Math.min(threads, availableParallelism()),
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    enableMemPattern: !settings.training,
-    logSeverityLevel: 3,
-    extra: {
-      // Threads that spin after a run would steal the cores of the other sessions of this process.
-      session: { force_spinning_stop: '1' },
-      // On the CPU the fused operation is four times slower than its parts.
-      optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' },
-    },
-  }).catch((cause: Error) => {
+  const session = await binding.open(model, settings).catch((cause: Error) => {
+    if (cause instanceof NnError) throw cause
     const source = typeof model === 'string' ? `"${model}"` : `of ${model.byteLength} bytes`
-    throw new NnError('bad-model', `ONNX model ${source} could not be loaded: ${cause.message}`, {}, { cause })
+    const message = `ONNX model ${source} could not be loaded: ${cause.message}`
+    throw asOutOfMemory(cause) ?? new NnError('bad-model', message, {}, { cause })
   })
   return { session, inputs: ports(session.inputMetadata), outputs: ports(session.outputMetadata) }
 }
@@ -59,20 +46,21 @@ function ports(metadata: readonly InferenceSession.ValueMetadata[]): Port[] {
   })
 }
 
-/** Runs a session; a failure inside ONNX Runtime becomes an NnError `run-failed`. */
+/** Runs a session; a failure inside ONNX Runtime becomes an NnError `run-failed` or `out-of-memory`. */
 export async function runSession(
   { session }: OnnxSession,
-  feeds: InferenceSession.FeedsType,
+  feeds: Feeds,
   fetches: InferenceSession.FetchesType,
-): Promise<Readonly<Record<string, OrtTensor>>> {
+): Promise<Feeds> {
   try {
-    return (await session.run(feeds, fetches)) as Record<string, OrtTensor>
+    return (await session.run(feeds, fetches)) as Feeds
   } catch (cause) {
     throw runFailed(cause)
   }
 }
 
 export const runFailed = (cause: unknown): NnError =>
+  asOutOfMemory(cause) ??
   new NnError('run-failed', `The model could not be run: ${(cause as Error).message}`, {}, { cause })
 
 /** Refuses a tensor that is missing, of another dtype, or of dims the port does not take. */
@@ -96,9 +84,9 @@ export function checkFeed(port: Port, tensor: Tensor | undefined): void {
 }
 
 /** Our tensor as one of ONNX Runtime over the same memory (shared memory, which it refuses, is copied). */
-export function toOrt({ dtype, dims, data }: Tensor): OrtTensor {
-  const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data
-  return new OrtTensor(dtype, own as never, dims)
+export function toOrt(binding: Binding, { dtype, dims, data }: Tensor): OrtTensor {
+  const own = data.buffer instanceof ArrayBuffer ? data : data.slice()
+  return new binding.Tensor(dtype, own as never, dims)
 }
 
 export function fromOrt(tensor: OrtTensor): Tensor {

@@ -1,10 +1,19 @@
 import { type Tensor, tensorOf } from '@volant/graph'
-import type { Tensor as OrtTensor } from 'onnxruntime-node'
+import type { Tensor as OrtTensor } from 'onnxruntime-common'
 import { NnError } from '../errors.js'
+import type { Binding } from './binding.js'
 import type { Mpi } from './mpi.js'
-import { checkFeed, createSession, fromOrt, type OnnxSession, type Port, runSession, toOrt } from './onnx-session.js'
+import {
+  checkFeed,
+  createSession,
+  fromOrt,
+  type OnnxSession,
+  type Port,
+  runFailed,
+  runSession,
+  toOrt,
+} from './onnx-session.js'
 import type { Program, TableAccess, TableRows } from './program.js'
-import { runIntoPlace, withRefusedOutput } from './unfetched.js'
 
 type Feeds = Record<string, OrtTensor>
 
@@ -25,16 +34,32 @@ export class ResidentState {
   /** Work space of `#distinctIds` for each table. */
   readonly #places = new Map<string, Int32Array>()
 
-  /** Makes a session for the program; a program of the same name is replaced. */
-  async load(name: string, program: Program, settings: { threads: number }): Promise<void> {
-    await this.#programs.get(name)?.onnx.session.release()
-    if (program.sums.length > 0) this.#mpi ??= new (await import('./mpi.js')).Mpi()
+  /** `joinProcesses` is called for the first program that sums over processes. */
+  constructor(
+    readonly binding: Binding,
+    readonly joinProcesses?: () => Promise<Mpi>,
+  ) {}
+
+  /** Makes a session for the program; a program of the same name is replaced, and gone also where the new one fails. */
+  async load(name: string, program: Program, settings: { threads?: number; device?: string }): Promise<void> {
+    const former = this.#programs.get(name)
+    this.#programs.delete(name)
+    await former?.onnx.session.release()
+    if (program.sums.length > 0) this.#mpi ??= await this.joinProcesses!()
     const changes = program.updates.length > 0 || rowOutputs(program).length > 0
-    const model = changes ? withRefusedOutput(program.model) : program.model
-    const onnx = await createSession(model, { ...settings, training: program.training })
+    const model = changes ? this.binding.forPlaces(program.model) : program.model
+    const onnx = await createSession(this.binding, model, { ...settings, training: program.training })
     const results = onnx.outputs.filter((port) => program.results.includes(port.name))
-    const places = changes ? Object.fromEntries(results.map((port) => [port.name, placeFor(port)])) : undefined
+    const places = changes ? Object.fromEntries(results.map((port) => [port.name, this.#placeFor(port)])) : undefined
     this.#programs.set(name, { ...program, onnx, places })
+  }
+
+  /** Gives all sessions and tensors back. */
+  async release(): Promise<void> {
+    const programs = [...this.#programs.values()]
+    this.#programs.clear()
+    this.#tensors.clear()
+    for (const { onnx } of programs) await onnx.session.release()
   }
 
   /** Runs a program on a batch and the resident state; returns its results. */
@@ -52,7 +77,9 @@ export class ResidentState {
     const places = { ...program.places }
     for (const { output, state } of program.updates) places[output] = this.#resident(state).ort
     for (const table of tables) Object.assign(places, this.#rowPlaces(table))
-    await runIntoPlace(program.onnx.session, feeds, places)
+    await this.binding.runIntoPlaces(program.onnx.session, feeds, places).catch((cause) => {
+      throw runFailed(cause)
+    })
     for (const table of tables) this.#putBack(table, places, program.clear)
     for (const state of program.clear)
       if (!isRowState(program, state)) this.#resident(state).tensor.data.fill(0 as never)
@@ -74,8 +101,24 @@ export class ResidentState {
       const former = this.#tensors.get(name)
       const fits = former && String(former.tensor.dims) === String(tensor.dims) && former.tensor.dtype === tensor.dtype
       if (fits) former.tensor.data.set(tensor.data as never)
-      else this.#tensors.set(name, { tensor, ort: toOrt(tensor) })
+      else this.#tensors.set(name, { tensor, ort: this.#toOrt(tensor) })
     }
+  }
+
+  #toOrt(tensor: Tensor): OrtTensor {
+    return toOrt(this.binding, tensor)
+  }
+
+  /** Memory for a result of a program that changes state. */
+  #placeFor({ name, dtype, dims }: Port): OrtTensor {
+    const known = dims.filter((dim) => typeof dim === 'number')
+    if (known.length < dims.length)
+      throw new NnError(
+        'bad-program',
+        `The result "${name}" of a program that changes state has the shape [${dims.join(', ')}], expected known sizes`,
+        { result: name, dims },
+      )
+    return this.#toOrt(tensorOf(dtype, known, new Array(known.reduce((a, b) => a * b, 1)).fill(0)))
   }
 
   #resident(name: string): { tensor: Tensor; ort: OrtTensor } {
@@ -91,7 +134,7 @@ export class ResidentState {
     for (const port of program.onnx.inputs) {
       if (port.name in feeds) continue
       checkFeed(port, batch[port.name])
-      feeds[port.name] = toOrt(batch[port.name]!)
+      feeds[port.name] = this.#toOrt(batch[port.name]!)
     }
     return feeds
   }
@@ -102,7 +145,7 @@ export class ResidentState {
     const ids = access.which === 'noted' ? this.#takeNoted(access.table) : this.#distinctIds(access, batch, height, fed)
     if (access.which === 'note') this.#note(access.table, ids)
     const chosen = BigInt64Array.from(ids, BigInt)
-    fed[access.chosen] = toOrt({ dtype: 'int64', dims: [ids.length], data: chosen })
+    fed[access.chosen] = this.#toOrt({ dtype: 'int64', dims: [ids.length], data: chosen })
     return { access, ids, fed }
   }
 
@@ -112,7 +155,7 @@ export class ResidentState {
     for (const { state, output } of access.rows) {
       if (!output) continue
       const dims = [ids.length, this.#resident(state).tensor.dims[1]!]
-      places[output] = toOrt({ dtype: 'float32', dims, data: new Float32Array(dims[0]! * dims[1]!) })
+      places[output] = this.#toOrt({ dtype: 'float32', dims, data: new Float32Array(dims[0]! * dims[1]!) })
     }
     return places
   }
@@ -146,7 +189,7 @@ export class ResidentState {
           }
           lowOrder[2 * i] = places[id]! - 1
         }
-        fed[ids[t]!.index] = toOrt({ dtype: 'int64', dims, data: order })
+        fed[ids[t]!.index] = this.#toOrt({ dtype: 'int64', dims, data: order })
       })
     } finally {
       for (let place = 0; place < count; place++) places[distinct[place]!] = 0
@@ -182,7 +225,7 @@ export class ResidentState {
       const data = together.subarray(at, at + tensor.data.length)
       data.set(tensor.data as Float32Array)
       const moved = { ...tensor, data }
-      this.#tensors.set(states[i]!, { tensor: moved, ort: toOrt(moved) })
+      this.#tensors.set(states[i]!, { tensor: moved, ort: this.#toOrt(moved) })
       at += data.length
     })
     return together
@@ -271,14 +314,3 @@ function isRowState(program: Program, state: string): boolean {
 }
 
 const copyOf = (tensor: Tensor): Tensor => ({ ...tensor, data: tensor.data.slice() })
-
-function placeFor({ name, dtype, dims }: Port): OrtTensor {
-  const known = dims.filter((dim) => typeof dim === 'number')
-  if (known.length < dims.length)
-    throw new NnError(
-      'bad-program',
-      `The result "${name}" of a program that changes state has the shape [${dims.join(', ')}], expected known sizes`,
-      { result: name, dims },
-    )
-  return toOrt(tensorOf(dtype, known, new Array(known.reduce((a, b) => a * b, 1)).fill(0)))
-}

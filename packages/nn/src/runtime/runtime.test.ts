@@ -6,7 +6,8 @@ import { initialise } from '../modules/tree.js'
 import { adam } from '../optimisers/optimisers.js'
 import { optimiserScalars } from '../optimisers/update.js'
 import { compileEvaluation, compileTraining } from '../trainer/compile.js'
-import { createRuntime, type Runtime } from './runtime.js'
+import type { Runtime } from './interface.js'
+import { createRuntime } from './runtime.js'
 
 let runtime: Runtime
 afterEach(() => runtime.release())
@@ -98,7 +99,7 @@ describe('createRuntime', () => {
       'Input "y": expected float32 [B, 2], found nothing',
     )
     await runtime.release()
-    await expect(runtime.read()).rejects.toMatchObject({ code: 'worker-ended' })
+    await expect(runtime.read()).rejects.toMatchObject({ code: 'released' })
   })
 
   it('does not grow over 2,000 steps', async () => {

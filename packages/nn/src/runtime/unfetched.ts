@@ -1,6 +1,7 @@
 import { decodeOnnx, encodeOnnx } from '@volant/graph'
-import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
-import { REFUSED, runFailed } from './onnx-session.js'
+import type { InferenceSession } from 'onnxruntime-common'
+import type { Feeds } from './binding.js'
+import { REFUSED } from './onnx-session.js'
 
 /** What the binding says of it (onnxruntime-node 1.30.0, js/node/src/tensor_helper.cc). */
 const REFUSAL = 'Non tensor type is temporarily not supported.'
@@ -25,14 +26,10 @@ export function withRefusedOutput(model: Uint8Array): Uint8Array {
  * Runs a model with a refused output; all outputs are written into the tensors given, and nothing is copied. A binding that
  * does not refuse only makes its copies.
  */
-export async function runIntoPlace(
-  session: InferenceSession,
-  feeds: InferenceSession.FeedsType,
-  places: Readonly<Record<string, OrtTensor>>,
-): Promise<void> {
+export async function runIntoPlace(session: InferenceSession, feeds: Feeds, places: Feeds): Promise<void> {
   try {
     await session.run(feeds, { ...places, [REFUSED]: null })
   } catch (cause) {
-    if ((cause as Error).message !== REFUSAL) throw runFailed(cause)
+    if ((cause as Error).message !== REFUSAL) throw cause
   }
 }
