@@ -2,6 +2,7 @@ import { addDims, type Dim, divideDims, multiplyDims, printShape, type Shape, su
 import { conv, convTranspose, convWeightGradient } from '../functions/convolution.js'
 import { reduceSum } from '../functions/reductions.js'
 import type { Value, ValueInfo } from '../graph.js'
+import type { Emitter } from '../onnx/emitter.js'
 import { type OpTable, RuleViolation, row } from '../rule.js'
 import { weightGradient } from './convolution-weights.js'
 import { requireEqualDims, requireFloat, requireRank, sameDtype } from './shapes.js'
@@ -25,6 +26,32 @@ const requireGroups = (groups: number, ...channels: Dim[]) => {
 
 /** Sums a gradient over batch and places. */
 const biasGradient = (dy: Value): Value => reduceSum(dy, [0, ...spatial(dy.shape).map((_, i) => i + 2)])
+
+/** The padding of the convolution by the turned kernel that a transposed convolution without a stride is, if it is one. */
+function turnedPads(kernel: Shape, { strides, pads, dilations }: Conv): number[] | undefined {
+  const axes = strides.length
+  const turned = pads.map((n, i) => Number(reachOf(kernel[i % axes]!, dilations[i % axes]!)) - 1 - n)
+  return strides.every((s) => s === 1) && turned.every((n) => n >= 0) ? turned : undefined
+}
+
+/** ONNX Runtime shares a Conv among threads, a ConvTranspose not. w [M, C / groups, …] -> [C, M / groups, … from the end]. */
+function emitTurned(emit: Emitter, [x, w, ...bias]: readonly string[], shape: Shape, conv: Conv): string {
+  const { groups } = conv
+  const [M, C, ...kernel] = shape as number[]
+  const places = kernel.map((_, i) => i)
+  const cut = emit.reshape(w!, shape, [groups, M! / groups, C!, ...kernel])
+  const exchanged = emit.op('Transpose', [cut], { perm: [0, 2, 1, ...places.map((i) => i + 3)] })
+  const filters = emit.op('Reshape', [exchanged, emit.ints([groups * C!, M! / groups, ...kernel])])
+  const [first, past] = [places.map(() => -1), kernel.map((k) => -k - 1)]
+  const turned = emit.op('Slice', [
+    filters,
+    emit.ints(first),
+    emit.ints(past),
+    emit.ints(places.map((i) => i + 2)),
+    emit.ints(first),
+  ])
+  return emit.op('Conv', [x!, turned, ...bias], onnxConv(conv))
+}
 
 /** A convolution is bilinear in input and weight, so each of the three ops is the gradient of the other two. */
 export const convolution = {
@@ -73,6 +100,8 @@ export const convolution = {
     lower: ({ emit, names, x: [x, w], attributes }) => {
       const { strides, pads, dilations, size } = attributes
       const axes = size.length
+      const turned = turnedPads(spatial(w!.shape), attributes)
+      if (turned) return [emitTurned(emit, names, w!.shape, { ...attributes, pads: turned })]
       const missing = size.map((n, i) => {
         const reached = addDims(
           multiplyDims(strides[i]!, addDims(x!.shape[i + 2]!, -1)),

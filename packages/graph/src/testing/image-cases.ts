@@ -1,11 +1,11 @@
+import { apply } from '../functions/apply.js'
 import * as c from '../functions/convolution.js'
-import * as n from '../functions/normalisation.js'
 import * as p from '../functions/pooling.js'
 import { ids, largest, list, type NdArray, nd, random, sum } from './array.js'
 import type { Case } from './case.js'
 
 /** Every index of a box, in row-major order. */
-const places = (dims: readonly number[]): number[][] =>
+export const places = (dims: readonly number[]): number[][] =>
   dims.reduce<number[][]>((all, d) => all.flatMap((at) => Array.from({ length: d }, (_, i) => [...at, i])), [[]])
 
 const sumOver = (dims: readonly number[], term: (at: number[]) => number) =>
@@ -155,6 +155,26 @@ const unpoolCase = (name: string, strides: number[], origins: number[]): Case =>
     nd([2, 1, 2, 4], (b, _c, i, j) => sum(4, (k) => (at!.data[k] === b! * 8 + i! * 4 + j! ? dy!.data[k]! : 0))),
 })
 
+/** Two ties in the first tile; the mask marks both. */
+const maskCase: Case = {
+  name: 'maxMask of tiles 2×3',
+  inputs: [list([5, 1, 2, 3, 4, 9, 0, 5, 1, 3, 3, 8], [1, 1, 2, 6]), list([5, 9], [1, 1, 1, 2])],
+  build: (x, y) => apply('maxMask', [x!, y!], { kernel: [2, 3] }),
+  reference: (x, y) =>
+    nd([1, 1, 2, 6], (b, c, i, j) => (x!.at(b!, c!, i!, j!) === y!.at(b!, c!, 0, Math.floor(j! / 3)) ? 1 : 0)),
+}
+
+const repeatCase = (size: number[], kernel: number[]): Case => ({
+  name: `repeatTiles of ${size} by ${kernel}`,
+  inputs: [random([2, 2, ...size])],
+  shapes: [['B', 2, ...['H', 'W'].slice(-size.length)]],
+  build: (x) => p.repeatTiles(x!, kernel),
+  reference: (x) =>
+    nd([2, 2, ...size.map((n, i) => n * kernel[i]!)], (b, c, ...at) =>
+      x!.at(b!, c!, ...at.map((t, i) => Math.floor(t / kernel[i]!))),
+    ),
+})
+
 function adaptiveCase(kind: 'max' | 'average', size: number[], parts: number[]): Case {
   const pool = kind === 'max' ? p.adaptiveMaxPool : p.adaptiveAveragePool
   return {
@@ -171,50 +191,6 @@ function adaptiveCase(kind: 'max' | 'average', size: number[], parts: number[]):
       }),
   }
 }
-
-/** Mean and variance of the elements that an index function picks. */
-function statistics(count: number, element: (i: number) => number): [mean: number, variance: number] {
-  const mean = sum(count, element) / count
-  return [mean, sum(count, (i) => (element(i) - mean) ** 2) / count]
-}
-
-const channelStatistics = (x: NdArray, channel: number) => {
-  const [B, , ...size] = x.dims as [number, number, ...number[]]
-  const all = places([B, ...size]).map(([image, ...at]) => x.at(image!, channel, ...at))
-  return statistics(all.length, (i) => all[i]!)
-}
-
-const batchNormCases: Case[] = [
-  [4, 3],
-  [3, 2, 5],
-  [2, 3, 2, 2],
-].flatMap((dims) => {
-  const C = dims[1]!
-  const names = ['B', C, ...['H', 'W'].slice(0, dims.length - 2)]
-  return [1e-5, 0.5].map(
-    (eps): Case => ({
-      name: `batchNorm of [${dims}], eps ${eps}`,
-      inputs: [random(dims), random([C], 2), random([C], 3)],
-      shapes: [names, [C], [C]],
-      tolerance: 5e-5,
-      build: (x, gamma, beta) => n.batchNorm(x!, gamma!, beta!, eps).y,
-      reference: (x, gamma, beta) =>
-        nd(dims, (image, channel, ...at) => {
-          const [mean, variance] = channelStatistics(x!, channel!)
-          const centred = x!.at(image!, channel!, ...at) - mean
-          return (centred / Math.sqrt(variance + eps)) * gamma!.at(channel!) + beta!.at(channel!)
-        }),
-    }),
-  )
-})
-
-const statisticCase = (which: 'mean' | 'variance'): Case => ({
-  name: `${which} of batchNorm`,
-  inputs: [random([3, 2, 4], 1, 1, 3), list([1, 1]), list([0, 0])],
-  differentiate: [],
-  build: (x, gamma, beta) => n.batchNorm(x!, gamma!, beta!)[which],
-  reference: (x) => nd([2], (channel) => channelStatistics(x!, channel)[which === 'mean' ? 0 : 1]),
-})
 
 export const imageCases: Case[] = [
   ...convCases({ size: [5], kernel: [3] }),
@@ -399,6 +375,9 @@ export const imageCases: Case[] = [
       [1, 1],
     ],
   }),
+  maskCase,
+  repeatCase([3], [2]),
+  repeatCase([2, 3], [3, 2]),
   unpoolCase('apart', [2, 2], [0, 7, 9, 14]),
   unpoolCase('overlapping', [1, 2], [4, 5, 5, 9]),
   adaptiveCase('average', [6, 7], [3, 3]),
@@ -416,19 +395,4 @@ export const imageCases: Case[] = [
       },
     }),
   ),
-  ...batchNormCases,
-  statisticCase('mean'),
-  statisticCase('variance'),
-  {
-    name: 'fixedBatchNorm',
-    inputs: [random([2, 3, 2, 2]), random([3], 2), random([3], 3), random([3], 4), random([3], 5, 0.5, 2)],
-    shapes: [['B', 3, 'H', 'W'], [3], [3], [3], [3]],
-    tolerance: 5e-5,
-    build: (x, gamma, beta, mean, variance) => n.fixedBatchNorm(x!, gamma!, beta!, mean!, variance!, 0.1),
-    reference: (x, gamma, beta, mean, variance) =>
-      nd([2, 3, 2, 2], (b, ch, i, j) => {
-        const centred = x!.at(b!, ch!, i!, j!) - mean!.at(ch!)
-        return (centred / Math.sqrt(variance!.at(ch!) + 0.1)) * gamma!.at(ch!) + beta!.at(ch!)
-      }),
-  },
 ]
