@@ -116,7 +116,7 @@ export class Emitter {
   /** A constant as an initializer, shared by content. */
   tensor(tensor: Tensor): string {
     if (tensor.data.byteLength > largestShared) return this.#initializer(tensor)
-    const key = `tensor|${tensor.dtype}|${tensor.dims}|${Buffer.from(bytesOf(tensor.data)).toString('base64')}`
+    const key = `tensor|${tensor.dtype}|${tensor.dims}|${bytesOf(tensor.data).join()}`
     const known = this.#recall(key)
     if (known) return known[0]!
     const name = this.#initializer(tensor)
