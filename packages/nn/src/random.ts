@@ -3,23 +3,32 @@
  * alone. The block function is Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
  * SC 2011).
  */
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24]
+/** Rotations of rounds 1 to 4 and so on in turns. */
+const ODD = [13, 15, 26, 6] as const
+const EVEN = [17, 29, 16, 24] as const
 const PARITY = 0x1bd11bda
 
 /** One Threefry-2x32-20 block: two 32-bit words from a two-word key and a two-word counter, written to `out`. */
 export function threefry(key0: number, key1: number, counter0: number, counter1: number, out: Uint32Array): void {
-  const keys = [key0, key1, PARITY ^ key0 ^ key1]
-  let x0 = (counter0 + key0) | 0
-  let x1 = (counter1 + key1) | 0
-  for (let round = 0; round < 20; round++) {
-    const r = ROTATIONS[round & 7]!
+  let [k0, k1, k2] = [key0, key1, PARITY ^ key0 ^ key1]
+  let x0 = (counter0 + k0) | 0
+  let x1 = (counter1 + k1) | 0
+  for (let injection = 1; injection <= 5; injection++) {
+    const [r0, r1, r2, r3] = injection & 1 ? ODD : EVEN
     x0 = (x0 + x1) | 0
-    x1 = ((x1 << r) | (x1 >>> (32 - r))) ^ x0
-    if ((round & 3) === 3) {
-      const injection = (round + 1) >> 2
-      x0 = (x0 + keys[injection % 3]!) | 0
-      x1 = (x1 + keys[(injection + 1) % 3]! + injection) | 0
-    }
+    x1 = ((x1 << r0) | (x1 >>> (32 - r0))) ^ x0
+    x0 = (x0 + x1) | 0
+    x1 = ((x1 << r1) | (x1 >>> (32 - r1))) ^ x0
+    x0 = (x0 + x1) | 0
+    x1 = ((x1 << r2) | (x1 >>> (32 - r2))) ^ x0
+    x0 = (x0 + x1) | 0
+    x1 = ((x1 << r3) | (x1 >>> (32 - r3))) ^ x0
+    const passed = k0
+    k0 = k1
+    k1 = k2
+    k2 = passed
+    x0 = (x0 + k0) | 0
+    x1 = (x1 + k1 + injection) | 0
   }
   out[0] = x0
   out[1] = x1

@@ -27,6 +27,7 @@ export function assertSafeAliasing(model: OnnxModel, pairs: readonly StatePair[]
   for (const node of nodes)
     for (const name of new Set(readsOf(node))) readers.set(name, [...(readers.get(name) ?? []), node])
 
+  const parents = parentsOf(nodes, producers)
   const readersOf = (name: string): OnnxNode[] =>
     (readers.get(name) ?? []).flatMap((node) =>
       views.has(node.opType) ? [...readersOf(node.outputs[0]!), node] : [node],
@@ -36,7 +37,7 @@ export function assertSafeAliasing(model: OnnxModel, pairs: readonly StatePair[]
     const writer = producers.get(update)
     if (!inputs.some((input) => input.name === state)) throw new GraphError(`the state "${state}" is not an input`)
     if (!writer) throw new GraphError(`the update "${update}" of the state "${state}" is not computed by any node`)
-    const before = ancestors(writer, producers)
+    const before = ancestors(writer, parents)
     for (const reader of readersOf(state)) {
       if (reader === writer && (elementwise.has(writer.opType) || views.has(writer.opType))) continue
       if (reader !== writer && before.has(reader)) continue
@@ -47,15 +48,20 @@ export function assertSafeAliasing(model: OnnxModel, pairs: readonly StatePair[]
   }
 }
 
-function ancestors(node: OnnxNode, producers: ReadonlyMap<string, OnnxNode>): Set<OnnxNode> {
+type Parents = ReadonlyMap<OnnxNode, readonly OnnxNode[]>
+
+/** The nodes whose outputs each node reads. */
+const parentsOf = (nodes: readonly OnnxNode[], producers: ReadonlyMap<string, OnnxNode>): Parents =>
+  new Map(nodes.map((node) => [node, [...new Set(readsOf(node).flatMap((name) => producers.get(name) ?? []))]]))
+
+function ancestors(node: OnnxNode, parents: Parents): Set<OnnxNode> {
   const found = new Set<OnnxNode>()
   const open = [node]
   for (let next = open.pop(); next; next = open.pop())
-    for (const name of readsOf(next)) {
-      const producer = producers.get(name)
-      if (!producer || found.has(producer)) continue
-      found.add(producer)
-      open.push(producer)
+    for (const parent of parents.get(next)!) {
+      if (found.has(parent)) continue
+      found.add(parent)
+      open.push(parent)
     }
   return found
 }
