@@ -1,0 +1,1 @@
+export function readPage(page: string): { program: string; printed: string[] }
