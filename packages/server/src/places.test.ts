@@ -13,11 +13,11 @@ describe('places of the server', () => {
     })
     expect(withoutPlaces(problem, hide)).toEqual({
       ...problem,
-      detail: 'The disk is full: a file of the server could not be written.',
+      detail: 'The disk is full: "…" could not be written.',
       file: undefined,
       rows: [1, null],
     })
-    expect(hide('at /srv/my data (1)/x.json: broken')).toBe('at a file of the server: broken')
+    expect(hide('at /srv/my data (1)/x.json: broken')).toBe('at "…": broken')
   })
 
   it('leave other texts as they are', () => {

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Problem } from './errors.js'
 
-const nowhere = 'a file of the server'
+const nowhere = '"…"'
 
 /**
  * Makes the function that takes the places of the server's own files out of what is said to callers: they neither need
@@ -14,7 +14,7 @@ export function placesHidden(dataFolder: string): (text: string) => string {
   return (text) => text.replaceAll(places, nowhere)
 }
 
-/** The document without places: sentences say "a file of the server", fields that hold nothing but a place are left out. */
+/** The document without places: sentences say "…", fields that hold nothing but a place are left out. */
 export function withoutPlaces(problem: Problem, hide: (text: string) => string): Problem {
   const text = JSON.stringify(problem, (_name, value: unknown) => {
     if (typeof value !== 'string') return value

@@ -145,7 +145,7 @@ async function replace(temporary: string, target: string): Promise<void> {
 
 function writeFailure(error: unknown, target: string): unknown {
   const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
     return new VolantError(
       'disk-full',
       `The disk is full: the model "${target}" could not be written and nothing was kept of it; free some space and repeat.`,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Table, VolantError } from '@volant/data'
 import { openSession, type ProcessGroup } from '@volant/nn'
@@ -67,8 +67,22 @@ export async function train(options: TrainOptions): Promise<TrainReport> {
           : 'nothing was written'
       throw new VolantError('cancelled', `The training was cancelled; ${kept}.`, {}, { cause: error })
     }
-    throw error
+    throw await savingFailed(error, options)
   }
+}
+
+/** A network's state that could not be saved for want of space, in our words; nothing of it is left. Other errors unchanged. */
+async function savingFailed(error: unknown, { out, checkpoints }: TrainOptions): Promise<unknown> {
+  const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException
+  if (error instanceof VolantError || !/^(ENOSPC|EDQUOT|EFBIG)$/.test(code ?? '')) return error
+  // An earlier state in it would still be worth going on from.
+  if (checkpoints) await rmdir(checkpoints).catch(() => {})
+  return new VolantError(
+    'disk-full',
+    `The disk is full: the training of "${out}" could not save its state; free some space and repeat.`,
+    { path: out },
+    { cause: error },
+  )
 }
 
 async function run(options: TrainOptions, progress: Progress): Promise<TrainReport> {
