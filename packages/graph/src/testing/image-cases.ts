@@ -1,7 +1,7 @@
 import { apply } from '../functions/apply.js'
 import * as c from '../functions/convolution.js'
 import * as p from '../functions/pooling.js'
-import { ids, largest, list, type NdArray, nd, random, sum } from './array.js'
+import { ids, largest, list, nd, random, sum } from './array.js'
 import type { Case } from './case.js'
 
 /** Every index of a box, in row-major order. */
@@ -194,6 +194,8 @@ function adaptiveCase(kind: 'max' | 'average', size: number[], parts: number[]):
 
 export const imageCases: Case[] = [
   ...convCases({ size: [5], kernel: [3] }),
+  ...convCases({ size: [4], kernel: [2], channels: 5 }),
+  ...convCases({ size: [3, 4], kernel: [2, 3], stride: [1, 2], groups: 2, channels: 5, filters: 1 }),
   ...convCases({ size: [7], kernel: [3], padding: [[1, 1]], stride: [2] }),
   ...convCases({ size: [8], kernel: [3], padding: [[1, 1]], stride: [2] }),
   ...convCases({ size: [7], kernel: [2], dilation: [3], padding: [[2, 2]] }),
