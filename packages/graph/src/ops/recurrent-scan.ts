@@ -7,59 +7,51 @@ export type Direction = 'forward' | 'reverse' | 'bidirectional'
 
 export const directionCount = (direction: Direction): 1 | 2 => (direction === 'bidirectional' ? 2 : 1)
 
-/** Something of every step. */
-interface Steps {
-  width: Dim
-  /** One value a direction, [T, 1, B, width] in the order of time; else one of all, [T, D, B, width] in the order walked. */
-  apart?: boolean
-}
-
 interface Walk {
   direction: Direction
   /** Walk against the direction, as the backward pass does. */
   backwards?: boolean
   batch: Dim
-  /** Carried from step to step, [D, B, width]. */
-  states: readonly { name: string; width: Dim }[]
-  sequences: readonly (Steps & { names: readonly string[]; dtype?: DType })[]
-  outputs: readonly Steps[]
-  /** One step of all directions at once, every value [D, B, width]. */
-  step(states: readonly string[], slices: readonly string[]): { states: readonly string[]; outputs: readonly string[] }
+  /** Of each direction the values carried from step to step, [B, width]. */
+  states: readonly (readonly string[])[]
+  /** Of each direction the sequences read, [T, B, width]. */
+  sequences: readonly (readonly { name: string; width: Dim; dtype?: DType }[])[]
+  /** Widths of the states, and of the sequences that are made. */
+  widths: { states: Dim; outputs: readonly Dim[] }
+  step(
+    direction: number,
+    states: readonly string[],
+    slices: readonly string[],
+  ): {
+    states: readonly string[]
+    outputs: readonly string[]
+  }
 }
 
-/**
- * A loop over time. Both directions of a bidirectional layer make their steps together, stacked in the first axis: half as
- * many steps, and products that share the threads. Returns the last states, and the names of each output.
- */
-export function walk(emit: Emitter, loop: Walk): { states: string[]; outputs: string[][] } {
-  const { direction, backwards = false, batch, states, sequences, outputs, step } = loop
+/** A loop over time in which all directions make their steps together. Returns of each direction the last states and the sequences. */
+export function walk(emit: Emitter, loop: Walk): { states: string[]; outputs: string[] }[] {
+  const { direction, backwards = false, batch, states, sequences, widths, step } = loop
   const D = directionCount(direction)
-  const ways = Array.from({ length: D }, (_, d) => (direction === 'reverse' || d === 1) !== backwards)
-  const pieces = ({ apart }: Steps) => (apart ? D : 1)
-  /** The tensors that hold the steps: their shapes and whether they are read from the end. */
-  const parts = ({ apart, width }: Steps) =>
-    apart
-      ? ways.map((against) => ({ shape: [1, batch, width], against }))
-      : [{ shape: [D, batch, width], against: backwards }]
+  const directions = Array.from({ length: D }, (_, d) => d)
+  const against = (d: number) => (direction === 'reverse' || d === 1) !== backwards
+  const S = states[0]!.length
   const made = scan(emit, {
-    states: states.map(({ name, width }) => ({ name, shape: [D, batch, width] })),
-    sequences: sequences.flatMap((steps) =>
-      parts(steps).map((part, i) => ({ ...part, name: steps.names[i]!, dtype: steps.dtype })),
+    states: states.flat().map((name) => ({ name, shape: [batch, widths.states] })),
+    sequences: sequences.flatMap((own, d) =>
+      own.map(({ name, width, dtype }) => ({ name, dtype, shape: [batch, width], against: against(d) })),
     ),
-    outputs: outputs.flatMap(parts),
+    outputs: directions.flatMap((d) => widths.outputs.map((width) => ({ shape: [batch, width], against: against(d) }))),
     step(before, slices) {
       const rest = [...slices]
-      const stacked = sequences.map((steps) => stack(emit, rest.splice(0, pieces(steps))))
-      const { states, outputs: results } = step(before, stacked)
-      return { states, outputs: results.flatMap((name, i) => unstack(emit, name, pieces(outputs[i]!))) }
+      const steps = directions.map((d) =>
+        step(d, before.slice(d * S, (d + 1) * S), rest.splice(0, sequences[d]!.length)),
+      )
+      return { states: steps.flatMap((one) => one.states), outputs: steps.flatMap((one) => one.outputs) }
     },
   })
-  const rest = [...made.outputs]
-  return { states: made.states, outputs: outputs.map((steps) => rest.splice(0, pieces(steps))) }
+  const count = widths.outputs.length
+  return directions.map((d) => ({
+    states: made.states.slice(d * S, (d + 1) * S),
+    outputs: made.outputs.slice(d * count, (d + 1) * count),
+  }))
 }
-
-const stack = (emit: Emitter, names: readonly string[]): string =>
-  names.length === 1 ? names[0]! : emit.op('Concat', names, { axis: 0 })
-
-const unstack = (emit: Emitter, name: string, pieces: number): readonly string[] =>
-  pieces === 1 ? [name] : emit.ops('Split', [name], pieces, { axis: 0, num_outputs: pieces })
