@@ -1,5 +1,8 @@
 export { binaryCrossEntropy, crossEntropy } from '@volant/graph'
 export { NnError } from './errors.js'
+export type { BeamOptions, Hypothesis } from './generation/beam.js'
+export { type GenerationOptions, TextGenerator } from './generation/generate.js'
+export { type SamplingOptions, sampleToken } from './generation/sampling.js'
 export { type CsrMatrix, csrFromRows, type LinearModel, linearScores } from './linear/matrix.js'
 export { type RidgeSettings, trainRidge } from './linear/ridge.js'
 export type { Convergence, LinearSettings } from './linear/settings.js'
@@ -27,13 +30,14 @@ export {
 } from './modules/attention.js'
 export { BatchNorm, type BatchNormOptions } from './modules/batch-norm.js'
 export { Context, type ContextOptions } from './modules/context.js'
-export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
 export {
+  Conv1d,
+  type Conv1dOptions,
   Conv2d,
   type Conv2dOptions,
   ConvTranspose2d,
   type ConvTranspose2dOptions,
-} from './modules/convolution2d.js'
+} from './modules/convolution.js'
 export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
@@ -61,6 +65,7 @@ export {
   type States,
 } from './modules/recurrent.js'
 export { flatten, type Layer, Sequential } from './modules/sequential.js'
+export { TextConvolution } from './modules/text-convolution.js'
 export {
   type DecoderInputs,
   TransformerDecoder,
@@ -71,6 +76,13 @@ export {
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
 export { Autoencoder, type AutoencoderOptions } from './networks/autoencoder.js'
 export { Cnn, type CnnOptions } from './networks/cnn.js'
+export {
+  EncoderDecoder,
+  type EncoderDecoderOptions,
+  padded,
+  SequenceTranslator,
+  type TeacherInputs,
+} from './networks/encoder-decoder.js'
 export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
 export { LanguageModel, type LanguageModelOptions, openReader } from './networks/language-model.js'
 export { LeNet } from './networks/lenet.js'
@@ -95,11 +107,10 @@ export { compute, type Nested } from './runtime/compute.js'
 export { type Device, presentDevices } from './runtime/devices.js'
 export { trainingEnvironment } from './runtime/environment.js'
 export type { Runtime } from './runtime/interface.js'
-export type { Session } from './runtime/local-session.js'
 export type { Port } from './runtime/onnx-session.js'
 export type { Program, TableAccess, TableRows, Update } from './runtime/program.js'
 export { createRuntime, type RuntimeOptions } from './runtime/runtime.js'
-export { openSession, type SessionOptions } from './runtime/session.js'
+export { openSession, type Session, type SessionOptions } from './runtime/session.js'
 export { ctcBeam, ctcGreedy } from './sequences/ctc.js'
 export { type LegalMoves, type Span, spanF1, TagScheme, type TagStyle } from './sequences/tags.js'
 export { type ChainScores, viterbi } from './sequences/viterbi.js'

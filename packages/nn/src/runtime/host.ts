@@ -2,6 +2,7 @@ import type { Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Binding, SessionSettings } from './binding.js'
 import { LocalSession } from './local-session.js'
+import { asOutOfMemory } from './memory.js'
 import type { Mpi } from './mpi.js'
 import { buffersOf, type Request, type Response } from './remote.js'
 import { ResidentState } from './resident-state.js'
@@ -42,8 +43,9 @@ export function answering(
       const value = await host[method]!(...(args as never[]))
       post({ id, value }, tensorBuffers(value))
     } catch (cause) {
-      const { name, message, stack } = cause as Error
-      const known = cause instanceof NnError ? { code: cause.code, details: cause.details } : {}
+      const error = asOutOfMemory(cause) ?? (cause as Error)
+      const { name, message, stack } = error
+      const known = error instanceof NnError ? { code: error.code, details: error.details } : {}
       post({ id, error: { name, message, stack, ...known } }, [])
     }
   }

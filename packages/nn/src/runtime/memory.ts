@@ -2,13 +2,13 @@ import { NnError } from '../errors.js'
 
 /** What ONNX Runtime, its builds for the web, and the JS engine say when there is no memory left. */
 const SIGNS =
-  /Failed to allocate memory|bad_alloc|bad allocation|Array buffer allocation failed|Can't create a session.*memory|Aborted\(OOM\)|Cannot enlarge memory/i
+  /Failed to allocate memory|bad_alloc|bad allocation|Array buffer allocation failed|reaching memory limit|Can't create a session.*memory|Aborted\(OOM\)|Cannot enlarge memory/i
 
 /** The failure as an NnError `out-of-memory` that says how much was wanted, where known; undefined when it is another one. */
-export function asOutOfMemory(cause: unknown): NnError | undefined {
+export function asOutOfMemory(cause: unknown, asked?: number): NnError | undefined {
   const { message } = cause as Error
-  if (!SIGNS.test(message)) return undefined
-  const bytes = /requested buffer of size (\d+)/.exec(message)?.[1]
+  if (cause instanceof NnError || !SIGNS.test(message)) return undefined
+  const bytes = /requested buffer of size (\d+)/.exec(message)?.[1] ?? asked
   const [, op, node] = /while running (\w+) node\. Name:'([^']*)'/.exec(message) ?? []
   const wanted = bytes ? `${shown(Number(bytes))} more were wanted` : 'more was wanted than there is'
   const where = op ? ` by ${op} ("${node}")` : ''

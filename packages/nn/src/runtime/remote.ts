@@ -1,6 +1,7 @@
 import type { Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Runtime } from './interface.js'
+import { asOutOfMemory } from './memory.js'
 
 export interface Request {
   readonly id: number
@@ -111,7 +112,12 @@ function revive({ name, message, code, details, stack }: NonNullable<Response['e
 export function transferable(tensor: Tensor, how: 'copy' | 'move'): Tensor {
   const { data } = tensor
   const whole = data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength
-  return how === 'move' && whole ? tensor : { ...tensor, data: data.slice() }
+  if (how === 'move' && whole) return tensor
+  try {
+    return { ...tensor, data: data.slice() }
+  } catch (cause) {
+    throw asOutOfMemory(cause, data.byteLength) ?? cause
+  }
 }
 
 export function buffersOf(tensors: Readonly<Record<string, Tensor>>): ArrayBuffer[] {

@@ -6,6 +6,8 @@ import type { Port } from './onnx-session.js'
 import { buffersOf, transferable } from './remote.js'
 import { Thread } from './thread.js'
 
+export type { Session } from './local-session.js'
+
 export interface SessionOptions {
   /** Threads that share one operation; default 1, which serves most requests per core. */
   readonly threads?: number

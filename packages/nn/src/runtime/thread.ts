@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { NnError } from '../errors.js'
+import { asOutOfMemory } from './memory.js'
 import { type Caller, Calls, type Response, releasedError } from './remote.js'
 
 /** A worker thread that hosts one object and answers calls of its methods, in the order they were made. */
@@ -17,7 +18,10 @@ export class Thread implements Caller {
       if (this.#calls.idle) this.#worker.unref()
     })
     this.#worker.on('error', (cause) =>
-      this.#fail(new NnError('worker-failed', `The ${host} thread failed: ${cause.message}`, {}, { cause })),
+      this.#fail(
+        asOutOfMemory(cause) ??
+          new NnError('worker-failed', `The ${host} thread failed: ${cause.message}`, {}, { cause }),
+      ),
     )
     this.#worker.on('exit', (code) => {
       const lost = host === 'runtime' ? '; its weights are lost: open another and resume from a checkpoint' : ''
