@@ -1,8 +1,5 @@
 export { binaryCrossEntropy, crossEntropy } from '@volant/graph'
 export { NnError } from './errors.js'
-export type { BeamOptions, Hypothesis } from './generation/beam.js'
-export { type GenerationOptions, TextGenerator } from './generation/generate.js'
-export { type SamplingOptions, sampleToken } from './generation/sampling.js'
 export { type CsrMatrix, csrFromRows, type LinearModel, linearScores } from './linear/matrix.js'
 export { type RidgeSettings, trainRidge } from './linear/ridge.js'
 export type { Convergence, LinearSettings } from './linear/settings.js'
@@ -30,14 +27,13 @@ export {
 } from './modules/attention.js'
 export { BatchNorm, type BatchNormOptions } from './modules/batch-norm.js'
 export { Context, type ContextOptions } from './modules/context.js'
+export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
 export {
-  Conv1d,
-  type Conv1dOptions,
   Conv2d,
   type Conv2dOptions,
   ConvTranspose2d,
   type ConvTranspose2dOptions,
-} from './modules/convolution.js'
+} from './modules/convolution2d.js'
 export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
@@ -65,7 +61,6 @@ export {
   type States,
 } from './modules/recurrent.js'
 export { flatten, type Layer, Sequential } from './modules/sequential.js'
-export { TextConvolution } from './modules/text-convolution.js'
 export {
   type DecoderInputs,
   TransformerDecoder,
@@ -76,13 +71,6 @@ export {
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
 export { Autoencoder, type AutoencoderOptions } from './networks/autoencoder.js'
 export { Cnn, type CnnOptions } from './networks/cnn.js'
-export {
-  EncoderDecoder,
-  type EncoderDecoderOptions,
-  padded,
-  SequenceTranslator,
-  type TeacherInputs,
-} from './networks/encoder-decoder.js'
 export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
 export { LanguageModel, type LanguageModelOptions, openReader } from './networks/language-model.js'
 export { LeNet } from './networks/lenet.js'
