@@ -27,13 +27,14 @@ export {
 } from './modules/attention.js'
 export { BatchNorm, type BatchNormOptions } from './modules/batch-norm.js'
 export { Context, type ContextOptions } from './modules/context.js'
-export { Conv1d, type Conv1dOptions, TextConvolution } from './modules/convolution.js'
 export {
+  Conv1d,
+  type Conv1dOptions,
   Conv2d,
   type Conv2dOptions,
   ConvTranspose2d,
   type ConvTranspose2dOptions,
-} from './modules/convolution2d.js'
+} from './modules/convolution.js'
 export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
@@ -61,6 +62,7 @@ export {
   type States,
 } from './modules/recurrent.js'
 export { flatten, type Layer, Sequential } from './modules/sequential.js'
+export { TextConvolution } from './modules/text-convolution.js'
 export {
   type DecoderInputs,
   TransformerDecoder,

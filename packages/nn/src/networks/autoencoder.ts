@@ -1,7 +1,7 @@
 import { relu, reshape, sigmoid, type Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from '../modules/context.js'
-import { Conv2d, ConvTranspose2d } from '../modules/convolution2d.js'
+import { Conv2d, ConvTranspose2d } from '../modules/convolution.js'
 import { he } from '../modules/initialisers.js'
 import { Linear } from '../modules/linear.js'
 import { Module } from '../modules/module.js'

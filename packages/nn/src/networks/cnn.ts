@@ -1,7 +1,7 @@
 import { globalAveragePool, maxPool2d, relu, type Value } from '@volant/graph'
 import { BatchNorm } from '../modules/batch-norm.js'
 import type { Context } from '../modules/context.js'
-import { Conv2d } from '../modules/convolution2d.js'
+import { Conv2d } from '../modules/convolution.js'
 import { he } from '../modules/initialisers.js'
 import { Linear } from '../modules/linear.js'
 import { Module } from '../modules/module.js'

@@ -1,6 +1,6 @@
 import { averagePool2d, tanh, type Value } from '@volant/graph'
 import type { Context } from '../modules/context.js'
-import { Conv2d } from '../modules/convolution2d.js'
+import { Conv2d } from '../modules/convolution.js'
 import { glorot } from '../modules/initialisers.js'
 import { MLP } from '../modules/linear.js'
 import { Module } from '../modules/module.js'

@@ -1,7 +1,7 @@
 import { add, clip, globalAveragePool, type Value } from '@volant/graph'
 import { BatchNorm } from '../modules/batch-norm.js'
 import type { Context } from '../modules/context.js'
-import { Conv2d } from '../modules/convolution2d.js'
+import { Conv2d } from '../modules/convolution.js'
 import { Linear } from '../modules/linear.js'
 import { Module } from '../modules/module.js'
 import { type Layer, Sequential } from '../modules/sequential.js'

@@ -4,7 +4,7 @@ import { crossEntropy, encodeOnnx, GraphBuilder, lower, tensorOf } from '@volant
 import { describe, expect, it } from 'vitest'
 import { meanSquaredError } from '../losses/regression.js'
 import { Context } from '../modules/context.js'
-import { Conv2d, ConvTranspose2d } from '../modules/convolution2d.js'
+import { Conv2d, ConvTranspose2d } from '../modules/convolution.js'
 import type { Module } from '../modules/module.js'
 import { initialise, parameterCount, walk } from '../modules/tree.js'
 import { adam } from '../optimisers/optimisers.js'

@@ -1,7 +1,7 @@
 import { add, globalAveragePool, relu, type Value } from '@volant/graph'
 import { BatchNorm, type BatchNormOptions } from '../modules/batch-norm.js'
 import type { Context } from '../modules/context.js'
-import { Conv2d } from '../modules/convolution2d.js'
+import { Conv2d } from '../modules/convolution.js'
 import { zeros } from '../modules/initialisers.js'
 import { Linear } from '../modules/linear.js'
 import { Module } from '../modules/module.js'
