@@ -1,5 +1,8 @@
 export { binaryCrossEntropy, crossEntropy } from '@volant/graph'
 export { NnError } from './errors.js'
+export type { BeamOptions, Hypothesis } from './generation/beam.js'
+export { type GenerationOptions, TextGenerator } from './generation/generate.js'
+export { type SamplingOptions, sampleToken } from './generation/sampling.js'
 export { type CsrMatrix, csrFromRows, type LinearModel, linearScores } from './linear/matrix.js'
 export { type RidgeSettings, trainRidge } from './linear/ridge.js'
 export type { Convergence, LinearSettings } from './linear/settings.js'
@@ -73,6 +76,13 @@ export {
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
 export { Autoencoder, type AutoencoderOptions } from './networks/autoencoder.js'
 export { Cnn, type CnnOptions } from './networks/cnn.js'
+export {
+  EncoderDecoder,
+  type EncoderDecoderOptions,
+  padded,
+  SequenceTranslator,
+  type TeacherInputs,
+} from './networks/encoder-decoder.js'
 export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
 export { LanguageModel, type LanguageModelOptions, openReader } from './networks/language-model.js'
 export { LeNet } from './networks/lenet.js'

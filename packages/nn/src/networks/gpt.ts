@@ -1,4 +1,5 @@
 import { add, crossEntropy, gather, matMul, range, reshape, type Value } from '@volant/graph'
+import type { StepModel } from '../generation/steps.js'
 import type { Context } from '../modules/context.js'
 import { normal } from '../modules/initialisers.js'
 import { Linear } from '../modules/linear.js'
@@ -59,6 +60,19 @@ export class GPT extends Module<[ids: Value, inputs?: DecoderInputs]> {
     }
     const h = this.decoder.apply(context, this.dropout.apply(context, x), inputs)
     return this.head ? this.head.apply(context, h) : matMul(h, table, { transB: true })
+  }
+
+  stepModel(): StepModel {
+    const { layers, width, heads, keyHeads = heads, vocabulary, context } = this.options
+    return {
+      model: this,
+      layers,
+      keyWidth: (width / heads) * keyHeads,
+      vocabulary,
+      context,
+      memory: false,
+      logits: (graph, ids, inputs) => this.apply(graph, ids, inputs),
+    }
   }
 }
 
