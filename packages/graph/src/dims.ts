@@ -101,6 +101,7 @@ export function multiplyDims(...dims: Dim[]): Dim {
 
 const splitFactors = (key: string) => (key === '' ? [] : splitOutside(key, '*'))
 
+/** The difference `a - b` in normal form. */
 export const subtractDims = (a: Dim, b: Dim): Dim => addDims(a, multiplyDims(-1, b))
 
 /** `a / b` where it divides evenly term by term, else undefined. `b` is a number or a product of names. */
@@ -138,6 +139,7 @@ export const sizeOf = (shape: Shape): Dim => multiplyDims(...shape)
 /** Whether all dims have the same normal form. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i])
 
+/** As in messages: `[B,T,384]`. */
 export const printShape = (shape: Shape): string => `[${shape.join(',')}]`
 
 /** The terms of a symbolic dim, for those who compute it at run time: each a coefficient and its factors. */

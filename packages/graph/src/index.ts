@@ -45,6 +45,7 @@ export {
   convTranspose1d,
   convTranspose2d,
 } from './functions/convolution.js'
+export { einsum } from './functions/einsum.js'
 export {
   abs,
   add,
@@ -95,7 +96,8 @@ export {
   maxOverTime,
   softmax,
 } from './functions/layers.js'
-export { batchNorm, fixedBatchNorm } from './functions/normalisation.js'
+export { batchNorm, fixedBatchNorm, groupNorm, instanceNorm, rmsNorm } from './functions/normalisation.js'
+export { padEdge, padReflect } from './functions/padding.js'
 export {
   type AveragePoolOptions,
   adaptiveAveragePool,
@@ -117,7 +119,23 @@ export {
   type RecurrentWeights,
   rnn,
 } from './functions/recurrent.js'
-export { argMax, reduceMax, reduceMean, reduceSum, reduceSumSquare, topK } from './functions/reductions.js'
+export {
+  argMax,
+  argMin,
+  type CumSumOptions,
+  cumSum,
+  logSumExp,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceProduct,
+  reduceSum,
+  reduceSumSquare,
+  standardDeviation,
+  topK,
+  variance,
+} from './functions/reductions.js'
+export { type ResizeOptions, resize } from './functions/resize.js'
 export { type ChainWeights, type CtcOptions, crfLoss, ctcLoss } from './functions/sequences.js'
 export {
   concat,
@@ -126,11 +144,13 @@ export {
   fill,
   gather,
   gatherElements,
+  oneHot,
   pad,
   range,
   reshape,
   type SliceOptions,
   scatterAdd,
+  scatterElements,
   scatterElementsAdd,
   shapeOf,
   slice,

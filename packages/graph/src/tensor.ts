@@ -34,8 +34,10 @@ const arrays: Record<DType, ArrayType> = {
   bool: Uint8Array,
 }
 
+/** Bytes that one number of the dtype takes: 4 for float32, 8 for int64, 1 for bool. */
 export const bytesPerElement = (dtype: DType): number => arrays[dtype].BYTES_PER_ELEMENT
 
+/** Product of the dims; 1 for a scalar. */
 export const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1)
 
 export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64' || dtype === 'float16'
@@ -47,6 +49,7 @@ export function arrayFromBytes(dtype: DType, bytes: Uint8Array): TypedArray {
   return new type(aligned.buffer, aligned.byteOffset, bytes.byteLength / type.BYTES_PER_ELEMENT)
 }
 
+/** The memory of an array, not copied: writing to it writes to the array. */
 export const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
 /** Numbers as a tensor of the dtype, e.g. `tensorOf('int64', [2], [1, 2])`. float16 takes raw bits. */

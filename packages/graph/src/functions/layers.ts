@@ -112,7 +112,7 @@ export const binaryCrossEntropy = (logits: Value, targets: Value, { mask }: { ma
   apply('binaryCrossEntropy', [logits, targets, ...(mask ? [cast(mask, logits.dtype)] : [])])
 
 /** [..., H] as [rows, H]. */
-function flattenRows(x: Value): Value {
+export function flattenRows(x: Value): Value {
   if (x.shape.length < 1)
     throw new GraphError(`expected at least one dimension, found ${printShape(x.shape)}`, { path: x.builder.path })
   return reshape(x, [sizeOf(x.shape.slice(0, -1)) as Dim, x.shape.at(-1)!] satisfies Shape)

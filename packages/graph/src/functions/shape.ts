@@ -3,7 +3,7 @@ import { GraphError } from '../error.js'
 import type { Builder, Value } from '../graph.js'
 import type { DType } from '../tensor.js'
 import { apply, axesOf, axisOf } from './apply.js'
-import { cast } from './elementwise.js'
+import { cast, equal } from './elementwise.js'
 
 /** Same elements in another shape; one dim may be -1. `reshape(x, ['B*T', 384])`. */
 export function reshape(x: Value, shape: Shape): Value {
@@ -40,6 +40,7 @@ export interface SliceOptions {
   step?: number
 }
 
+/** Elements start, start + step, … below end of one axis; the others stay whole. */
 export function slice(x: Value, { axis, start = 0, end, step = 1 }: SliceOptions): Value {
   const at = axisOf(x, axis, 'slice')
   const size = x.shape[at]!
@@ -125,3 +126,11 @@ export const scatterAdd = (updates: Value, ids: Value, rows: Dim): Value =>
 /** `y = data; y[indices[i][j]][j] += updates[i][j]` for axis 0. */
 export const scatterElementsAdd = (data: Value, indices: Value, updates: Value, axis: number): Value =>
   apply('scatterElementsAdd', [data, indices, updates], { axis: axisOf(data, axis, 'scatterElementsAdd') })
+
+/** `y = data; y[indices[i][j]][j] = updates[i][j]` for axis 0. No place may be named twice. */
+export const scatterElements = (data: Value, indices: Value, updates: Value, axis: number): Value =>
+  apply('scatterElements', [data, indices, updates], { axis: axisOf(data, axis, 'scatterElements') })
+
+/** 1 at the index and 0 elsewhere: ids [...] -> [..., classes]; an id out of range gives zeros. */
+export const oneHot = (ids: Value, classes: Dim, dtype: DType = 'float32'): Value =>
+  cast(equal(unsqueeze(ids, -1), cast(range(ids.builder, classes), ids.dtype)), dtype)

@@ -70,6 +70,12 @@ export class ImportContext {
     return Number(tensor.data[0])
   }
 
+  /** The numbers of a constant input. */
+  constant(index: number): number[] {
+    const tensor = this.constants.get(this.node.inputs[index] ?? '')
+    return tensor ? Array.from(tensor.data, Number) : this.fail(`its input ${index} must be a constant`)
+  }
+
   int(name: string, otherwise: number): number {
     return this.#attribute(name, 'int')?.value ?? otherwise
   }

@@ -1,6 +1,6 @@
 import { addDims, type Dim, multiplyDims } from '../dims.js'
 import { conv, convTranspose } from '../functions/convolution.js'
-import { batchNorm, fixedBatchNorm } from '../functions/normalisation.js'
+import { batchNorm, fixedBatchNorm, instanceNorm } from '../functions/normalisation.js'
 import { maxUnpool } from '../functions/pooling.js'
 import { reduceMax, reduceMean } from '../functions/reductions.js'
 import { reachOf, spatial, type Window } from '../ops/windows.js'
@@ -73,6 +73,25 @@ const batchNormalization: ImportRule = (c) => {
   return [y, mean, variance]
 }
 
+const scaledDim = (c: ImportContext, size: Dim, scale: number): Dim => {
+  if (typeof size === 'number') return Math.floor(size * scale)
+  return Number.isInteger(scale) ? multiplyDims(size, scale) : c.fail(`an axis of unknown size scaled by ${scale}`)
+}
+
+const resizing: ImportRule = (c) => {
+  const x = c.value(0)
+  const [mode, places] = [c.text('mode', 'nearest'), c.text('coordinate_transformation_mode', 'half_pixel')]
+  const fit = c.text('keep_aspect_ratio_policy', 'stretch')
+  if (c.ints('axes') || c.int('antialias', 0) === 1 || fit !== 'stretch')
+    c.fail('resizing of some axes or with averages')
+  const size = c.has(3) ? spatial(c.dims(3)) : spatial(x.shape).map((n, i) => scaledDim(c, n, c.constant(2)[i + 2]!))
+  const attributes = { size, mode, alignCorners: places === 'align_corners' }
+  const isNearest = mode === 'nearest' && places === 'asymmetric' && c.text('nearest_mode', '') === 'floor'
+  const isLinear = mode === 'linear' && (places === 'half_pixel' || places === 'align_corners')
+  if (!isNearest && !isLinear) c.fail(`resizing of the kind ${mode}, ${places}`)
+  return c.builder.append('resize', [x], attributes)
+}
+
 /** Over all places, which stay as axes of 1. */
 const places = (c: ImportContext) => spatial(c.value(0).shape).map((_, i) => i + 2)
 
@@ -85,5 +104,7 @@ export const imageRules: Readonly<Record<string, ImportRule>> = {
   AveragePool: pool('averagePool'),
   GlobalAveragePool: (c) => reduceMean(c.value(0), places(c), true),
   GlobalMaxPool: (c) => reduceMax(c.value(0), places(c), true),
+  Resize: resizing,
+  InstanceNormalization: (c) => instanceNorm(c.value(0), c.value(1), c.value(2), c.float('epsilon', 1e-5)),
   BatchNormalization: batchNormalization,
 }

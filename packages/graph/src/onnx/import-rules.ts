@@ -1,6 +1,8 @@
 import { type Dim, sizeOf } from '../dims.js'
+import { einsum } from '../functions/einsum.js'
 import * as e from '../functions/elementwise.js'
 import * as l from '../functions/layers.js'
+import { padEdge, padReflect } from '../functions/padding.js'
 import * as r from '../functions/reductions.js'
 import * as s from '../functions/shape.js'
 import type { Value } from '../graph.js'
@@ -42,6 +44,17 @@ const reshape: ImportRule = (c) => {
   )
 }
 
+/** The indices that a slice with a negative step takes. */
+function descending(c: ImportContext, size: Dim, start: Dim, end: Dim, step: number): Value {
+  if (typeof size !== 'number' || typeof start !== 'number' || typeof end !== 'number')
+    return c.fail('a slice from end to start of unknown size')
+  const first = Math.min(start < 0 ? start + size : start, size - 1)
+  const past = Math.max(end < 0 ? end + size : end, -1)
+  const count = Math.max(0, Math.ceil((past - first) / step))
+  const indices = Array.from({ length: count }, (_, i) => first + i * step)
+  return c.builder.constant(indices, { dtype: 'int64' })
+}
+
 const slice: ImportRule = (c) => {
   const x = c.value(0)
   const starts = c.dims(1)
@@ -50,6 +63,7 @@ const slice: ImportRule = (c) => {
   const steps = c.has(4) ? c.numbers(4) : starts.map(() => 1)
   return axes.reduce((value, axis, i) => {
     const size = value.shape.at(axis)!
+    if (steps[i]! < 0) return s.gather(value, descending(c, size, starts[i]!, ends[i]!, steps[i]!), axis)
     const toEnd =
       typeof ends[i] === 'number' && (ends[i] >= 2 ** 31 - 1 || (typeof size === 'number' && ends[i] > size))
     return s.slice(value, { axis, start: starts[i], end: toEnd ? undefined : ends[i], step: steps[i] })
@@ -72,12 +86,17 @@ const split: ImportRule = (c) => {
 }
 
 const pad: ImportRule = (c) => {
-  if (c.text('mode', 'constant') !== 'constant') c.fail(`padding of the kind ${c.text('mode', '')}`)
   const x = c.value(0)
-  const pads = c.dims(1)
   const rank = x.shape.length
-  const value = c.scalar(2, 0)
-  return x.shape.reduce<Value>((y, _, axis) => s.pad(y, axis, pads[axis]!, pads[axis + rank]!, value), x)
+  const axes = c.has(3) ? c.numbers(3).map((axis) => (axis < 0 ? axis + rank : axis)) : x.shape.map((_, axis) => axis)
+  const mode = c.text('mode', 'constant')
+  if (mode === 'constant') {
+    const [pads, value] = [c.dims(1), c.scalar(2, 0)]
+    return axes.reduce<Value>((y, axis, i) => s.pad(y, axis, pads[i]!, pads[i + axes.length]!, value), x)
+  }
+  const border = { reflect: padReflect, edge: padEdge }[mode] ?? c.fail(`padding of the kind ${mode}`)
+  const pads = c.numbers(1)
+  return axes.reduce<Value>((y, axis, i) => border(y, axis, pads[i]!, pads[i + axes.length]!), x)
 }
 
 const gemm: ImportRule = (c) => {
@@ -127,8 +146,10 @@ const constantOfShape: ImportRule = (c) => {
 }
 
 const scatterElements: ImportRule = (c) => {
-  if (c.text('reduction', 'none') !== 'add') c.fail('scattering without the reduction "add"')
-  return s.scatterElementsAdd(c.value(0), c.value(1), c.value(2), c.int('axis', 0))
+  const reduction = c.text('reduction', 'none')
+  if (reduction !== 'add' && reduction !== 'none') c.fail(`scattering with the reduction "${reduction}"`)
+  const scatter = reduction === 'add' ? s.scatterElementsAdd : s.scatterElements
+  return scatter(c.value(0), c.value(1), c.value(2), c.int('axis', 0))
 }
 
 const topK: ImportRule = (c) => {
@@ -157,6 +178,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   Tanh: unary(e.tanh),
   Sigmoid: unary(e.sigmoid),
   Relu: unary(e.relu),
+  Reciprocal: unary((x) => e.div(1, x)),
   Erf: unary(e.erf),
   Abs: unary(e.abs),
   Sign: unary(e.sign),
@@ -178,7 +200,16 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   ReduceMean: reduction(r.reduceMean),
   ReduceMax: reduction(r.reduceMax),
   ReduceSumSquare: reduction(r.reduceSumSquare),
+  ReduceMin: reduction(r.reduceMin),
+  ReduceProd: reduction(r.reduceProduct),
+  ReduceLogSumExp: reduction(r.logSumExp),
+  CumSum: (c) =>
+    r.cumSum(c.value(0), c.numbers(1)[0]!, {
+      exclusive: c.int('exclusive', 0) === 1,
+      reverse: c.int('reverse', 0) === 1,
+    }),
   ArgMax: (c) => r.argMax(c.value(0), c.int('axis', 0), c.int('keepdims', 1) === 1),
+  ArgMin: (c) => r.argMin(c.value(0), c.int('axis', 0), c.int('keepdims', 1) === 1),
   TopK: topK,
   Reshape: reshape,
   Transpose: (c) => s.transpose(c.value(0), c.ints('perm') ?? c.value(0).shape.map((_, i, all) => all.length - 1 - i)),
@@ -202,6 +233,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   ScatterElements: scatterElements,
   Gemm: gemm,
   MatMul: matMul,
+  Einsum: (c) => einsum(c.text('equation', ''), ...c.all),
   Softmax: (c) => l.softmax(c.value(0), c.int('axis', -1)),
   LogSoftmax: (c) => l.logSoftmax(c.value(0), c.int('axis', -1)),
   LayerNormalization: layerNormalization,

@@ -7,9 +7,12 @@ import { linear } from '../functions/layers.js'
 import { tensorOf } from '../tensor.js'
 import { activationCases } from '../testing/activation-cases.js'
 import type { Case } from '../testing/case.js'
+import { einsumCases } from '../testing/einsum-cases.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
 import { imageCases } from '../testing/image-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
+import { normCases } from '../testing/norm-cases.js'
+import { resizeCases } from '../testing/resize-cases.js'
 import { expectClose, runner } from '../testing/run.js'
 import { shapeCases } from '../testing/shape-cases.js'
 import { decodeOnnx, encodeOnnx } from './codec.js'
@@ -33,7 +36,16 @@ async function roundTrip({ inputs, shapes, build, reference, tolerance = 2e-5 }:
 }
 
 describe('importOnnx', () => {
-  const cases = [...elementwiseCases, ...activationCases, ...shapeCases, ...layerCases, ...imageCases]
+  const cases = [
+    ...elementwiseCases,
+    ...activationCases,
+    ...shapeCases,
+    ...layerCases,
+    ...imageCases,
+    ...normCases,
+    ...resizeCases,
+    ...einsumCases,
+  ]
   it.each(cases.map((one) => [one.name, one] as const))('%s, exported and back', (_name, one) => roundTrip(one))
 
   it('turns initializers into parameters and returns their numbers', () => {
@@ -50,9 +62,9 @@ describe('importOnnx', () => {
     const b = new GraphBuilder('model')
     b.output('y', linear(b.input('x', 'float32', ['N', 2]), b.parameter('w', [2, 1])))
     const model = lower(b.build(), infer)
-    const nodes = model.graph.nodes.map((node) => ({ ...node, opType: 'Einsum', name: 'head/Einsum_0' }))
+    const nodes = model.graph.nodes.map((node) => ({ ...node, opType: 'Unique', name: 'head/Unique_0' }))
     const foreign: OnnxModel = { ...model, graph: { ...model.graph, nodes } }
     expect(() => importOnnx(foreign)).toThrow(GraphError)
-    expect(() => importOnnx(foreign)).toThrow('ONNX Einsum at head/Einsum_0: cannot import: there is no such op here')
+    expect(() => importOnnx(foreign)).toThrow('ONNX Unique at head/Unique_0: cannot import: there is no such op here')
   })
 })

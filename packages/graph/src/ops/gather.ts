@@ -1,4 +1,4 @@
-import { type Dim, sizeOf } from '../dims.js'
+import { type Dim, printShape, sizeOf } from '../dims.js'
 import { matMul } from '../functions/layers.js'
 import {
   fill,
@@ -6,6 +6,7 @@ import {
   gatherElements,
   reshape,
   scatterAdd,
+  scatterElements,
   scatterElementsAdd,
   transpose,
   unsqueeze,
@@ -74,6 +75,22 @@ export const gatherOps = {
     },
     grad: ({ dy, attributes: { axis } }, _data, indices) => [dy, null, gatherElements(dy, indices!, axis)],
     lower: ({ emit, names, attributes: { axis } }) => [emit.op('ScatterElements', names, { axis, reduction: 'add' })],
+  }),
+  scatterElements: row<{ axis: number }>({
+    shape: ({ x: [data, indices, updates] }) => {
+      requireIds(indices!)
+      if (printShape(indices!.shape) !== printShape(updates!.shape))
+        throw new RuleViolation(
+          `indices ${printShape(indices!.shape)} and updates ${printShape(updates!.shape)} differ in shape`,
+        )
+      return [{ dtype: sameDtype([data!, updates!]), shape: data!.shape }]
+    },
+    grad: ({ dy, attributes: { axis } }, _data, indices, updates) => [
+      scatterElements(dy, indices!, zerosLike(updates!), axis),
+      null,
+      gatherElements(dy, indices!, axis),
+    ],
+    lower: ({ emit, names, attributes: { axis } }) => [emit.op('ScatterElements', names, { axis })],
   }),
   embeddingBag: {
     shape: ({ x: [rows, index, weights] }) => {

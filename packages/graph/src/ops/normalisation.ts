@@ -1,9 +1,9 @@
 import { printShape } from '../dims.js'
-import { exp, mul, sub } from '../functions/elementwise.js'
+import { div, exp, mul, sub } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
-import { reshape } from '../functions/shape.js'
-import { float } from '../onnx/emitter.js'
+import { countOf, reshape } from '../functions/shape.js'
+import { countAsFloat, float } from '../onnx/emitter.js'
 import { type OpTable, RuleViolation, row } from '../rule.js'
 import { requireRank, sameDtype, sameFloat } from './shapes.js'
 
@@ -24,7 +24,6 @@ export const normalisation = {
     shape: ({ x: [x, gamma, beta] }) => {
       requireRank(x!, 2, 'the input')
       const [rows, width] = x!.shape
-      if (typeof width !== 'number') throw new RuleViolation('the normalised axis must have a known size')
       for (const p of [gamma!, beta!])
         if (printShape(p.shape) !== printShape([width!])) throw new RuleViolation(`gamma and beta must be [${width}]`)
       const statistic = { dtype: sameDtype([x!, gamma!, beta!]), shape: [rows!, 1] }
@@ -37,7 +36,7 @@ export const normalisation = {
       const width = x!.shape[1]!
       const xh = mul(sub(x!, mean!), inverse!)
       const p = mul(dy, xh)
-      const column = mul(reshape(gamma!, [width, 1]), 1 / Number(width))
+      const column = div(reshape(gamma!, [width, 1]), countOf(x!, [1]))
       const inner = sub(sub(mul(dy, gamma!), matMul(dy, column)), mul(xh, matMul(p, column)))
       return [mul(inverse!, inner), reduceSum(p, 0), reduceSum(dy, 0)]
     },
@@ -45,6 +44,36 @@ export const normalisation = {
       const saves = used[1] || used[2]
       const names3 = emit.ops('LayerNormalization', names, saves ? 3 : 1, { axis: -1, epsilon: float(eps) })
       return [...names3]
+    },
+  }),
+  rmsNorm: row<{ eps: number }>({
+    // Saved: 1 / root mean square of each row, [N,1].
+    shape: ({ x: [x, gamma] }) => {
+      requireRank(x!, 2, 'the input')
+      const [rows, width] = x!.shape
+      if (printShape(gamma!.shape) !== printShape([width!])) throw new RuleViolation(`gamma must be [${width}]`)
+      return [x!, { dtype: sameDtype([x!, gamma!]), shape: [rows!, 1] }]
+    },
+    saved: 1,
+    // With xh = x/rms and p = dy·xh: dx = (dy·gamma - xh mean(p·gamma)) / rms; the means are products as for layerNorm.
+    grad: ({ dy, ys: [, inverse] }, x, gamma) => {
+      const xh = mul(x!, inverse!)
+      const p = mul(dy, xh)
+      const column = div(reshape(gamma!, [x!.shape[1]!, 1]), countOf(x!, [1]))
+      return [mul(inverse!, sub(mul(dy, gamma!), mul(xh, matMul(p, column)))), reduceSum(p, 0)]
+    },
+    lower: ({ emit, names: [x, gamma], x: [info], used, attributes: { eps } }) => {
+      const { dtype, shape } = info!
+      const number = (value: number) => emit.scalar(value, dtype)
+      const rootOf = (mean: string) => emit.op('Sqrt', [emit.op('Add', [mean, number(eps)])])
+      if (!used[1]) {
+        // The sequence that ONNX Runtime fuses into one op.
+        const mean = emit.op('ReduceMean', [emit.op('Pow', [x!, number(2)]), emit.ints([-1])], { keepdims: 1 })
+        return [emit.op('Mul', [emit.op('Div', [x!, rootOf(mean)]), gamma!]), '']
+      }
+      const share = emit.op('Div', [emit.filled([shape[1]!, 1], 1, dtype), countAsFloat(emit, [shape[1]!], dtype)])
+      const inverse = emit.op('Reciprocal', [rootOf(emit.op('MatMul', [emit.op('Mul', [x!, x!]), share]))])
+      return [emit.op('Mul', [emit.op('Mul', [x!, inverse]), gamma!]), inverse]
     },
   }),
 } satisfies OpTable

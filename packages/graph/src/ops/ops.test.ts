@@ -12,11 +12,14 @@ import { activationCases } from '../testing/activation-cases.js'
 import { type NdArray, random } from '../testing/array.js'
 import { attentionCases } from '../testing/attention-cases.js'
 import type { Case } from '../testing/case.js'
+import { einsumCases } from '../testing/einsum-cases.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
 import { imageCases } from '../testing/image-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
+import { normCases } from '../testing/norm-cases.js'
 import { randomCases } from '../testing/random-cases.js'
 import { recurrentCases } from '../testing/recurrent-cases.js'
+import { resizeCases } from '../testing/resize-cases.js'
 import { expectClose, runner } from '../testing/run.js'
 import { sequenceCases } from '../testing/sequence-cases.js'
 import { shapeCases } from '../testing/shape-cases.js'
@@ -30,6 +33,9 @@ const cases = [
   ...layerCases,
   ...attentionCases,
   ...imageCases,
+  ...normCases,
+  ...resizeCases,
+  ...einsumCases,
   ...recurrentCases,
   ...sequenceCases,
   ...randomCases,

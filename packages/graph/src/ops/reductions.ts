@@ -1,10 +1,10 @@
 import type { Dim } from '../dims.js'
-import { cast, div, equal, mul, where } from '../functions/elementwise.js'
-import { reduceSum } from '../functions/reductions.js'
+import { cast, div, equal, exp, greater, mul, sub, where } from '../functions/elementwise.js'
+import { cumSum, reduceProduct, reduceSum } from '../functions/reductions.js'
 import { countOf, expand, reshape, scatterElementsAdd, zerosLike } from '../functions/shape.js'
 import type { Value, ValueInfo } from '../graph.js'
 import { type LowerContext, none, type OpTable, RuleViolation, row } from '../rule.js'
-import { reducedShape, requireFloat } from './shapes.js'
+import { reducedShape, requireFloat, sameFloat } from './shapes.js'
 
 interface Axes {
   axes: readonly number[]
@@ -27,6 +27,29 @@ const reduceAs =
     return [emit.op(opType, [names[0]!, emit.ints(attributes.axes)], { keepdims: attributes.keepDims ? 1 : 0 })]
   }
 
+/** Largest or smallest; equal elements share the gradient. */
+const extremum = (opType: 'ReduceMax' | 'ReduceMin') =>
+  row<Axes>({
+    shape: reduced,
+    grad: ({ dy, y, attributes }, x) => {
+      const isChosen = equal(x!, restore(y, x!, attributes))
+      const ties = reduceSum(cast(isChosen, dy.dtype), attributes.axes, true)
+      return [where(isChosen, div(restore(dy, x!, attributes), ties), 0)]
+    },
+    lower: reduceAs(opType),
+  })
+
+const index = (opType: 'ArgMax' | 'ArgMin') =>
+  row<{ axis: number; keepDims: boolean }>({
+    shape: ({ x, attributes }) => [
+      { dtype: 'int64', shape: reducedShape(x[0]!.shape, [attributes.axis], attributes.keepDims) },
+    ],
+    grad: none,
+    lower: ({ emit, names, attributes: { axis, keepDims } }) => [
+      emit.op(opType, names, { axis, keepdims: keepDims ? 1 : 0 }),
+    ],
+  })
+
 export const reductions = {
   reduceSum: row<Axes>({
     shape: reduced,
@@ -46,27 +69,39 @@ export const reductions = {
     },
     lower: reduceAs('ReduceMean'),
   }),
-  reduceMax: row<Axes>({
-    shape: reduced,
-    grad: ({ dy, y, attributes }, x) => {
-      const isLargest = equal(x!, restore(y, x!, attributes))
-      const ties = reduceSum(cast(isLargest, dy.dtype), attributes.axes, true)
-      return [where(isLargest, div(restore(dy, x!, attributes), ties), 0)]
-    },
-    lower: reduceAs('ReduceMax'),
-  }),
+  reduceMax: extremum('ReduceMax'),
+  reduceMin: extremum('ReduceMin'),
   reduceSumSquare: row<Axes>({
     shape: reduced,
     grad: ({ dy, attributes }, x) => [mul(x!, mul(restore(dy, x!, attributes), 2))],
     lower: reduceAs('ReduceSumSquare'),
   }),
-  argMax: row<{ axis: number; keepDims: boolean }>({
-    shape: ({ x, attributes }) => [
-      { dtype: 'int64', shape: reducedShape(x[0]!.shape, [attributes.axis], attributes.keepDims) },
-    ],
-    grad: none,
-    lower: ({ emit, names, attributes: { axis, keepDims } }) => [
-      emit.op('ArgMax', names, { axis, keepdims: keepDims ? 1 : 0 }),
+  reduceProduct: row<Axes>({
+    shape: reduced,
+    // The product of the others: y/x, but with zeros put aside, since one zero leaves only its own gradient and two leave none.
+    grad: ({ dy, attributes }, x) => {
+      const { axes } = attributes
+      const isZero = equal(x!, 0)
+      const rest = where(isZero, 1, x!)
+      const zeros = cast(isZero, dy.dtype)
+      const otherZeros = sub(reduceSum(zeros, axes, true), zeros)
+      const others = div(reduceProduct(rest, axes, true), rest)
+      return [where(greater(otherZeros, 0.5), 0, mul(restore(dy, x!, attributes), others))]
+    },
+    lower: reduceAs('ReduceProd'),
+  }),
+  logSumExp: row<Axes>({
+    shape: reduced,
+    grad: ({ dy, y, attributes }, x) => [mul(restore(dy, x!, attributes), exp(sub(x!, restore(y, x!, attributes))))],
+    lower: reduceAs('ReduceLogSumExp'),
+  }),
+  argMax: index('ArgMax'),
+  argMin: index('ArgMin'),
+  cumSum: row<{ axis: number; exclusive: boolean; reverse: boolean }>({
+    shape: sameFloat,
+    grad: ({ dy, attributes: { axis, exclusive, reverse } }) => [cumSum(dy, axis, { exclusive, reverse: !reverse })],
+    lower: ({ emit, names, attributes: { axis, exclusive, reverse } }) => [
+      emit.op('CumSum', [names[0]!, emit.scalar(axis, 'int64')], { exclusive: +exclusive, reverse: +reverse }),
     ],
   }),
   topK: row<{ k: Dim }>({

@@ -10,12 +10,14 @@ import { elementwise } from './elementwise.js'
 import { gatherOps } from './gather.js'
 import { losses } from './losses.js'
 import { normalisation } from './normalisation.js'
+import { borders } from './padding.js'
 import { pooling } from './pooling.js'
 import { positionOps } from './positions.js'
 import { products } from './products.js'
 import { random } from './random.js'
 import { recurrent } from './recurrent.js'
 import { reductions } from './reductions.js'
+import { resizing } from './resize.js'
 import { shapeOps } from './shape.js'
 
 /** Every op there is: shape, gradient and lowering side by side. */
@@ -31,6 +33,8 @@ export const ops = {
   ...positionOps,
   ...convolution,
   ...pooling,
+  ...borders,
+  ...resizing,
   ...channelNorms,
   ...recurrent,
   ...chains,

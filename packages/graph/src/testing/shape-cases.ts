@@ -48,6 +48,17 @@ const reduction = (
   },
 ]
 
+const product: Fold = (n, term) => {
+  let total = 1
+  for (let i = 0; i < n; i++) total *= term(i)
+  return total
+}
+
+const varianceOf: Fold = (n, term) => {
+  const mean = sum(n, term) / n
+  return sum(n, (i) => (term(i) - mean) ** 2) / n
+}
+
 const move = (
   name: string,
   inputs: NdArray[],
@@ -66,6 +77,56 @@ export const shapeCases: Case[] = [
   ...reduction('reduceSum', r.reduceSum, sum),
   ...reduction('reduceMean', r.reduceMean, (n, term) => sum(n, term) / n),
   ...reduction('reduceMax', r.reduceMax, largest),
+  ...reduction('reduceMin', r.reduceMin, (n, term) => -largest(n, (i) => -term(i))),
+  ...reduction('reduceProduct', r.reduceProduct, product),
+  ...reduction('logSumExp', r.logSumExp, (n, term) => Math.log(sum(n, (i) => Math.exp(term(i))))),
+  ...reduction('variance', r.variance, (n, term) => varianceOf(n, term)),
+  move(
+    'variance of a sample of unknown size',
+    [random([4, 3])],
+    (x) => r.variance(x, 0, false, 1),
+    (x) => nd([3], (j) => (varianceOf(4, (i) => x.at(i, j)) * 4) / 3),
+    [['N', 3]],
+  ),
+  move(
+    'standardDeviation',
+    [random([2, 4])],
+    (x) => r.standardDeviation(x, 1, true, 1),
+    (x) => nd([2, 1], (i) => Math.sqrt((varianceOf(4, (j) => x.at(i, j)) * 4) / 3)),
+  ),
+  move(
+    'logSumExp of large numbers',
+    [list([200, 201, -200])],
+    (x) => r.logSumExp(x),
+    (x) => nd([], () => 200 + Math.log(sum(3, (i) => Math.exp(x.at(i) - 200)))),
+  ),
+  move(
+    'reduceProduct with none, one and two zeros',
+    [list([2, 3, -1, 0, 4, 5, 0, 2, 0], [3, 3])],
+    (x) => r.reduceProduct(x, 1),
+    (x) => nd([3], (i) => product(3, (j) => x.at(i, j))),
+  ),
+  move(
+    'argMin',
+    [list([1, 5, 1, 7, 7, 0], [2, 3])],
+    (x) => r.argMin(x, 1),
+    () => ids([0, 2]),
+  ),
+  ...[false, true].flatMap((exclusive) =>
+    [false, true].map((reverse) =>
+      move(
+        `cumSum${exclusive ? ', exclusive' : ''}${reverse ? ', from the end' : ''}`,
+        [random([2, 4, 3])],
+        (x) => r.cumSum(x, 1, { exclusive, reverse }),
+        (x) =>
+          nd([2, 4, 3], (b, t, c) => {
+            const counts = (i: number) => (reverse ? i >= t : i <= t) && !(exclusive && i === t)
+            return sum(4, (i) => (counts(i) ? x.at(b, i, c) : 0))
+          }),
+        [['B', 'T', 3]],
+      ),
+    ),
+  ),
   ...reduction('reduceSumSquare', r.reduceSumSquare, (n, term) => sum(n, (i) => term(i) ** 2)),
   move(
     'reduceSum of nothing',
@@ -257,5 +318,21 @@ export const shapeCases: Case[] = [
     [random([3, 4]), ids([0, 0, 2, 1, 3, 3], [3, 2]), random([3, 2], 2)],
     (d, i, u) => f.scatterElementsAdd(d, i, u, 1),
     (d, i, u) => nd([3, 4], (a, b) => d.at(a, b) + sum(2, (k) => (i.at(a, k) === b ? u.at(a, k) : 0))),
+  ),
+  move(
+    'scatterElements',
+    [random([3, 4]), ids([0, 2, 3, 1, 1, 3], [3, 2]), random([3, 2], 2)],
+    (d, i, u) => f.scatterElements(d, i, u, 1),
+    (d, i, u) =>
+      nd([3, 4], (a, b) => {
+        const k = [0, 1].find((column) => i.at(a, column) === b)
+        return k === undefined ? d.at(a, b) : u.at(a, k)
+      }),
+  ),
+  move(
+    'oneHot, an id out of range',
+    [ids([2, 0, -1])],
+    (i) => f.oneHot(i, 3),
+    (i) => nd([3, 3], (a, b) => +(i.at(a) === b)),
   ),
 ]
