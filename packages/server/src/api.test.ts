@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
@@ -142,7 +143,13 @@ describe('the API around the loop', () => {
     })
     const { items } = await server.api('GET', '/projects/bare/versions')
     expect(items[0].trainedOn.rows).toBe(72)
+    const kept = () =>
+      ['artifacts/sha256', 'trees'].map((name) => readdirSync(path.join(server.folder, name), { recursive: true }))
+    const before = kept().map((names) => names.length)
+    const running = await server.api('POST', '/projects/bare/runs', { outputs: ['queue'] })
     expect(await server.ask('DELETE', '/api/v1/projects/bare')).toMatchObject({ status: 204 })
+    expect(kept()[0]!.length).toBeLessThanOrEqual(before[0]! - 6)
+    expect(await server.ask('GET', `/api/v1/projects/bare/runs/${running.id}`)).toMatchObject({ status: 404 })
     expect(await server.ask('GET', '/api/v1/projects/bare')).toMatchObject({ status: 404 })
     expect(await server.ask('GET', `/api/v1/projects/bare/versions/${items[0].id}`)).toMatchObject({ status: 404 })
   })

@@ -16,6 +16,7 @@ import {
   Summaries,
 } from './improve/index.js'
 import type { Jobs } from './jobs/index.js'
+import { removeLeftovers } from './leftovers.js'
 import type { Metrics } from './metrics.js'
 import { needsMigrations, needsRoutes, type Project, Projects } from './needs/index.js'
 import { Profiles, prepareMigrations, prepareRoutes, TestSets } from './prepare/index.js'
@@ -60,11 +61,11 @@ export function makeLoop(shared: Shared) {
   }
   const datasets = new Datasets(store, events, testKeys)
   projects.onRemove((trx, project) => channels.forget(trx, project))
-  projects.onRemoved((project) => datasets.removeFiles(project))
   const profiles = new Profiles(datasets, testSets)
   const evaluations = new Evaluations(store)
   const versions = new Versions(store, evaluations)
   const runs = new Runs({ store, jobs, events, projects, datasets, testSets })
+  removeLeftovers({ store, projects, runs, removeData: (project) => datasets.removeFiles(project), log })
   const endpoints = new Endpoints({ store, events, versions, log })
   const predictions = new Predictions({ store, journal, channels, endpoints, projects, events, metrics, log })
   const classes = new KnownClasses(datasets, testSets)

@@ -108,3 +108,43 @@ describe('after a kill', () => {
     expect(readdirSync(path.join(folder, 'trees'))).toHaveLength(1)
   })
 })
+
+describe('of deleted projects', () => {
+  it('removes what nobody uses, once nobody stores, and keeps what is shared', async () => {
+    const make = async (own: string) => {
+      const model = mkdtempSync(path.join(folder, 'model-'))
+      writeFileSync(path.join(model, 'shared.txt'), 'the same in both')
+      writeFileSync(path.join(model, 'own.txt'), own)
+      return artifacts.putTree(model)
+    }
+    const [one, other] = [await make('one'), await make('other')]
+    const copy = await artifacts.checkOut(one.hash)
+    const scores = await artifacts.put('scores of one')
+    const hashOf = (tree: typeof one, name: string) => tree.files.find((file) => file.path === name)!.hash
+    let stored = false
+    let begin!: () => void
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    const holding = artifacts.hold(async () => {
+      begin()
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      stored = true
+    })
+    await begun
+    const removed = await artifacts.remove([one.hash], [scores.hash], async () => {
+      expect(stored).toBe(true)
+      return { trees: [other.hash], files: [] }
+    })
+    await holding
+    expect(removed).toEqual({ files: 3, bytes: expect.any(Number) })
+    expect(existsSync(copy)).toBe(false)
+    expect(await artifacts.has(scores.hash)).toBe(false)
+    expect(await artifacts.has(hashOf(one, 'own.txt'))).toBe(false)
+    expect(await artifacts.has(hashOf(other, 'shared.txt'))).toBe(true)
+    expect(existsSync(await artifacts.checkOut(other.hash))).toBe(true)
+    expect(await artifacts.remove([one.hash], [scores.hash], async () => ({ trees: [], files: [] }))).toMatchObject({
+      files: 0,
+    })
+  })
+})

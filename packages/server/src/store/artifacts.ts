@@ -38,6 +38,24 @@ export interface Artifacts {
   tree(hash: string): Promise<Tree>
   /** A read-only copy of a tree as a folder, made once per data folder. */
   checkOut(hash: string): Promise<string>
+  /** Stores files and writes down who uses them; nothing is removed meanwhile. */
+  hold<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Removes trees with their copies and files, but nothing of what `used` names, asked when nobody stores. Says what went;
+   * what is not there is passed over.
+   */
+  remove(trees: readonly string[], files: readonly string[], used: () => Promise<Used>): Promise<Removed>
+}
+
+/** What records still refer to. */
+export interface Used {
+  trees: readonly string[]
+  files: readonly string[]
+}
+
+export interface Removed {
+  files: number
+  bytes: number
 }
 
 /** Artifacts in a data folder: `artifacts/sha256/ab/abcd…`, trees checked out to `trees/<hash>`. */
@@ -131,7 +149,54 @@ export async function openArtifacts(dataFolder: string): Promise<Artifacts> {
     return running
   }
 
-  return { put, has: (hash) => exists(fileOf(hash)), open: openVerified, read, putTree, tree, checkOut }
+  const holders = new Set<Promise<unknown>>()
+  let removing: Promise<unknown> = Promise.resolve()
+
+  async function hold<T>(work: () => Promise<T>): Promise<T> {
+    for (let waited: unknown; waited !== removing; ) {
+      waited = removing
+      await removing
+    }
+    const held = work()
+    const ended = held.then(
+      () => {},
+      () => {},
+    )
+    holders.add(ended)
+    void ended.then(() => holders.delete(ended))
+    return held
+  }
+
+  function remove(gone: readonly string[], files: readonly string[], used: () => Promise<Used>): Promise<Removed> {
+    const done = removing.then(async () => {
+      await Promise.all(holders)
+      return removeUnused(gone, files, await used())
+    })
+    removing = done.catch(() => {})
+    return done
+  }
+
+  async function removeUnused(gone: readonly string[], files: readonly string[], used: Used): Promise<Removed> {
+    const kept = new Set([...used.trees, ...used.files])
+    const left = gone.filter((hash) => !kept.has(hash))
+    const contents = async (hashes: readonly string[]) =>
+      (await Promise.all(hashes.map((hash) => tree(hash).catch(() => undefined)))).flatMap((one) => one?.files ?? [])
+    const candidates = new Set([...left, ...files, ...(await contents(left)).map(({ hash }) => hash)])
+    for (const { hash } of await contents(used.trees)) kept.add(hash)
+    const removed = { files: 0, bytes: 0 }
+    for (const hash of left) await rm(path.join(trees, hash), { recursive: true, force: true })
+    for (const hash of candidates) {
+      const found = kept.has(hash) ? undefined : await stat(fileOf(hash)).catch(() => undefined)
+      if (!found) continue
+      await rm(fileOf(hash), { force: true })
+      removed.files++
+      removed.bytes += found.size
+    }
+    return removed
+  }
+
+  const has = (hash: string) => exists(fileOf(hash))
+  return { put, has, open: openVerified, read, putTree, tree, checkOut, hold, remove }
 }
 
 async function writePart(source: Source, part: string): Promise<Stored> {

@@ -1,4 +1,4 @@
-export type { Artifacts, Source, Stored, Tree } from './artifacts.js'
+export type { Artifacts, Source, Stored, Tree, Used } from './artifacts.js'
 export { type ColumnType, insertMany, json, orderedJson } from './batch.js'
 export { isCode } from './database.js'
 export { writeWhole } from './files.js'

@@ -132,6 +132,11 @@ export class Runs {
     }
   }
 
+  /** Ends what runs or waits of a project that was deleted: its data is going. */
+  async stop(jobs: readonly string[]): Promise<void> {
+    for (const job of jobs) await this.#parts.jobs.cancel('train', job)
+  }
+
   async #work({ payload, attempt, signal, progress }: RunningJob<'train'>): Promise<unknown> {
     const { store, events, projects } = this.#parts
     const record = await findRun(store.db, payload.project, payload.run)
@@ -195,6 +200,15 @@ export class Runs {
     project: Project,
     record: RunRecord,
     { out, scores }: Training,
+    trained: Trained,
+  ): Promise<{ version: string }> {
+    return this.#parts.store.artifacts.hold(() => this.#store(project, record, { out, scores }, trained))
+  }
+
+  async #store(
+    project: Project,
+    record: RunRecord,
+    { out, scores }: Pick<Training, 'out' | 'scores'>,
     trained: Trained,
   ): Promise<{ version: string }> {
     const { store, testSets, projects, events } = this.#parts
