@@ -79,7 +79,7 @@ export const products = {
   }),
 
   feedForward: {
-    // Inputs: x, w1, b1, w2, b2, or without the biases. Saved: z = (x w1 + b1)/√2, gate = 1 + erf z, hidden = z · gate.
+    // Inputs: x, w1, b1, w2, b2, or without the biases. Saved: z = (x w1 + b1)/√2, gate = 1 + erf z.
     shape: ({ x }) => {
       const [input, w1, b1, w2, b2] = biased(x)
       requireRank(input!, 2, 'the input')
@@ -89,18 +89,19 @@ export const products = {
       requireBias(b2, w2!.shape[1]!)
       const dtype = sameDtype(x)
       const hidden = { dtype, shape: [input!.shape[0]!, w1!.shape[1]!] }
-      return [{ dtype, shape: [input!.shape[0]!, w2!.shape[1]!] }, hidden, hidden, hidden]
+      return [{ dtype, shape: [input!.shape[0]!, w2!.shape[1]!] }, hidden, hidden]
     },
     saved: 1,
-    // d(z gate)/dz = gate + z · 2/√π exp(-z²)
-    grad: ({ dy, ys: [, z, gate, hidden] }, ...inputs) => {
+    // d(z gate)/dz = gate + z · 2/√π exp(-z²). The hidden layer gate · z is computed again, a product of the least cost, rather
+    // than kept; its factors are turned round, since z · gate would be shared with the forward pass.
+    grad: ({ dy, ys: [, z, gate] }, ...inputs) => {
       const [x, w1, b1, w2] = biased(inputs)
       const dHidden = matMul(dy, w2!, { transB: true, alpha: root })
       const slope = add(gate!, mul(z!, exp(sub(logTwoOverRootPi, mul(z!, z!)))))
       const dz = mul(dHidden, slope)
       const dx = matMul(dz, w1!, { transB: true, alpha: root })
       const dw1 = matMul(x!, dz, { transA: true, alpha: root })
-      const dw2 = matMul(hidden!, dy, { transA: true, alpha: root })
+      const dw2 = matMul(mul(gate!, z!), dy, { transA: true, alpha: root })
       return b1 ? [dx, dw1, mul(reduceSum(dz, 0), root), dw2, reduceSum(dy, 0)] : [dx, dw1, dw2]
     },
     lower: ({ emit, names, used, x: info }) => {
@@ -113,12 +114,12 @@ export const products = {
         const h = emit.op('Gemm', first)
         const gate = emit.op('Add', [emit.op('Erf', [emit.op('Div', [h, emit.scalar(Math.SQRT2, dtype)])]), one])
         const hidden = emit.op('Mul', [emit.op('Mul', [h, gate]), emit.scalar(0.5, dtype)])
-        return [emit.op('Gemm', [hidden, ...second]), '', '', '']
+        return [emit.op('Gemm', [hidden, ...second]), '', '']
       }
       const z = emit.op('Gemm', first, { alpha: float(root), beta: float(root) })
       const gate = emit.op('Add', [emit.op('Erf', [z]), one])
       const hidden = emit.op('Mul', [z, gate])
-      return [emit.op('Gemm', [hidden, ...second], { alpha: float(root) }), z, gate, hidden]
+      return [emit.op('Gemm', [hidden, ...second], { alpha: float(root) }), z, gate]
     },
   },
 } satisfies OpTable
