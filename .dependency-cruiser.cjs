@@ -24,7 +24,7 @@ module.exports = {
       comment: 'Another package is imported by its name, never by a file inside it.',
       severity: 'error',
       from: { path: '^(packages/[^/]+|examples/[^/]+)/' },
-      to: { path: '^packages/[^/]+/(src|dist)/(?!index\\.)', pathNot: '^$1/' },
+      to: { path: '^packages/[^/]+/(src|dist)/(?!(index|web)\\.)', pathNot: '^$1/' },
     },
     {
       name: 'only-the-runtime-touches-onnxruntime',

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { turn } from '#platform'
 
 const SLICE_MS = 30
 
@@ -10,15 +10,15 @@ export async function cooperate<T>(
   calculation: Generator<number | undefined, T>,
   options: Cooperation = {},
 ): Promise<T> {
-  let turn = performance.now()
+  let since = performance.now()
   for (;;) {
     options.signal?.throwIfAborted()
     const step = calculation.next()
     if (step.done) return step.value
     if (typeof step.value === 'number') options.onProgress?.({ fraction: step.value })
-    if (performance.now() - turn < SLICE_MS) continue
-    await setImmediate()
-    turn = performance.now()
+    if (performance.now() - since < SLICE_MS) continue
+    await turn()
+    since = performance.now()
   }
 }
 

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { availableParallelism, columnWorker } from '#platform'
 import type { ColumnDone, ColumnWork } from './column-worker.js'
 import { cooperate } from './cooperate.js'
 import { type CsrMatrix, type LinearModel, rowSquares } from './matrix.js'
@@ -83,11 +83,6 @@ async function solveInThreads(
   }
   settings.signal?.throwIfAborted()
   return { weights: work.weights.slice(), bias: work.bias.slice(), outputs, ...tally.convergence }
-}
-
-/** Starts from dist also when this file runs from src (tests). */
-function columnWorker(workerData: ColumnWork): Worker {
-  return new Worker(new URL('../../dist/linear/column-worker.js', import.meta.url), { workerData, execArgv: [] })
 }
 
 function ended(worker: Worker, onColumn: (done: ColumnDone) => void): Promise<void> {

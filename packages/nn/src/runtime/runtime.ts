@@ -1,8 +1,7 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, Thread } from '#platform'
 import type { Device } from './devices.js'
 import type { Runtime } from './interface.js'
 import { remoteRuntime } from './remote.js'
-import { Thread } from './thread.js'
 
 export interface RuntimeOptions {
   /** Threads that share one operation; default: all cores. */

@@ -1,10 +1,9 @@
 import type { Tensor } from '@volant/graph'
+import { binding, Thread } from '#platform'
 import type { Device } from './devices.js'
 import { checkCall, LocalSession, type Session } from './local-session.js'
-import { nodeBinding } from './node-binding.js'
 import type { Port } from './onnx-session.js'
 import { buffersOf, transferable } from './remote.js'
-import { Thread } from './thread.js'
 
 export type { Session } from './local-session.js'
 
@@ -24,7 +23,7 @@ export interface SessionOptions {
  */
 export async function openSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
   const { worker, ...settings } = options
-  return worker ? WorkerSession.open(model, settings) : LocalSession.open(nodeBinding, model, settings)
+  return worker ? WorkerSession.open(model, settings) : LocalSession.open(binding, model, settings)
 }
 
 class WorkerSession implements Session {

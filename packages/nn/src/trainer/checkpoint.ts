@@ -1,5 +1,5 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
 import { readSafetensors, type Tensor, writeSafetensors } from '@volant/graph'
+import { readIfThere, writeWhole } from '#platform'
 import { NnError } from '../errors.js'
 import type { EpochRecord } from './settings.js'
 
@@ -40,33 +40,19 @@ export async function saveCheckpoint(
     fingerprint,
     progress: JSON.stringify(progress, infinities),
   })
-  const temporary = `${file}.tmp` // the same each time, so that a killed run leaves at most one
-  try {
-    const handle = await open(temporary, 'w')
-    try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (cause) {
-    await rm(temporary, { force: true })
+  await writeWhole(file, bytes).catch((cause: Error) => {
     throw new NnError(
       'checkpoint-not-written',
-      `Checkpoint "${file}" could not be written: ${(cause as Error).message}`,
+      `Checkpoint "${file}" could not be written: ${cause.message}`,
       { file },
       { cause },
     )
-  }
+  })
 }
 
 /** Reads a checkpoint of this very run; undefined when there is no file. Throws NnError `bad-checkpoint`, `other-run`. */
 export async function loadCheckpoint(file: string, fingerprint: string): Promise<Checkpoint | undefined> {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+  const bytes = await readIfThere(file)
   if (!bytes) return undefined
   const { tensors, metadata } = parse(file, bytes)
   if (metadata['format'] !== FORMAT)

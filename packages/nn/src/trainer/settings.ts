@@ -4,6 +4,8 @@ import type { Context } from '../modules/context.js'
 import type { Schedule } from '../optimisers/schedules.js'
 import type { ProcessGroup } from '../parallel/group.js'
 import type { Random } from '../random.js'
+import type { Device } from '../runtime/devices.js'
+import type { Runtime } from '../runtime/interface.js'
 import type { Inputs, TrainingGraph } from './compile.js'
 
 /** Tensors by input name; the first dim of each is the batch. Their buffers move to the runtime, so make them anew. */
@@ -61,6 +63,13 @@ export interface TrainSettings extends Omit<TrainingGraph, 'accumulate' | 'paral
   readonly parallel?: ProcessGroup
   /** Threads that share one operation; default all cores. */
   readonly threads?: number
+  /** What computes; default the processor. See `presentDevices`. */
+  readonly device?: Device
+  /**
+   * The runtime to train on, which stays the caller's, with the weights last reached; default one of its own, with `threads` on
+   * `device`. A browser needs one: `createRuntime` of `@volant/nn/web`.
+   */
+  readonly runtime?: Runtime
   /** Stops after the present update, saves a checkpoint if there is one, and rejects with the signal's reason. */
   readonly signal?: AbortSignal
   readonly onEvent?: (event: TrainEvent) => void

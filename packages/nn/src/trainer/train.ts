@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hashOf } from '#platform'
 import type { Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { initialise, parameterCount, walk } from '../modules/tree.js'
@@ -35,13 +35,14 @@ export async function train(settings: TrainSettings): Promise<TrainResult> {
   settings.signal?.throwIfAborted()
   const started = performance.now()
   const programs = compileTraining({ ...alone(settings), parallel: (settings.parallel?.size ?? 1) > 1 })
-  const runtime = createRuntime({ threads: settings.threads })
+  const { threads, device } = settings
+  const runtime = settings.runtime ?? createRuntime({ threads, device })
   try {
     const run = await Run.start(settings, programs, runtime)
     await run.untilDone()
     return { ...(await run.result()), seconds: (performance.now() - started) / 1000 }
   } finally {
-    await runtime.release()
+    if (!settings.runtime) await runtime.release()
   }
 }
 
@@ -88,7 +89,7 @@ class Run {
     this.#stepsPerEpoch = stepsPerEpoch(this.#order)
     this.#totalSteps = Math.min(epochs * this.#stepsPerEpoch, maxSteps)
     this.#passing = new Set(Object.values(programs.programs).flatMap(({ clear }) => clear))
-    this.#fingerprint = this.#takeFingerprint()
+    this.#fingerprint = settings.checkpoint || settings.parallel ? this.#takeFingerprint() : ''
     this.#clock = new Clock(this.#totalSteps)
   }
 
@@ -252,18 +253,22 @@ class Run {
   /** Everything that decides the result and can be seen: programs, optimiser, rates, order, key of the data. */
   #takeFingerprint(): string {
     const { optimiser, schedule, clip, checkpoint, parallel } = this.settings
-    const hash = createHash('sha256')
     // The same for any number of processes, so that a run can go on with another.
     const { programs } = parallel ? compileTraining(alone(this.settings)) : this.programs
-    for (const [name, { model }] of Object.entries(programs)) hash.update(name).update(model)
+    const parts = Object.entries(programs).flatMap(([name, { model }]) => [name, model])
     const rates = Array.from({ length: 17 }, (_, i) =>
       schedule(Math.floor((i * this.#totalSteps) / 17), this.#totalSteps),
     )
     const transforms = optimiser.map(({ name, settings }) => ({ name, settings }))
-    hash.update(
-      JSON.stringify({ order: this.#order, total: this.#totalSteps, rates, transforms, clip, key: checkpoint?.key }),
-    )
-    return hash.digest('hex')
+    const seen = JSON.stringify({
+      order: this.#order,
+      total: this.#totalSteps,
+      rates,
+      transforms,
+      clip,
+      key: checkpoint?.key,
+    })
+    return hashOf([...parts, seen])
   }
 }
 
