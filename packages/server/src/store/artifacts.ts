@@ -53,7 +53,7 @@ export interface Used {
   files: readonly string[]
 }
 
-export interface Removed {
+interface Removed {
   files: number
   bytes: number
 }
