@@ -1,4 +1,4 @@
-// Clothing of 28 x 28 pixels reduced to 32 numbers and drawn again from these.
+// npm run example -- autoencoder: clothing of 28 x 28 pixels reduced to 32 numbers and drawn again from these.
 import { encodeOnnx, GraphBuilder, lower, type Tensor } from '@volant/graph'
 import {
   Autoencoder,

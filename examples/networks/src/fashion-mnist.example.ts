@@ -1,4 +1,5 @@
-// Clothing in pictures of 28 x 28. --network cnn (default; less than 500,000 parameters), resnet, mobilenet, lenet or mlp.
+// npm run example -- fashion-mnist: clothing in pictures of 28 x 28.
+// --network cnn (default, less than 500,000 parameters), resnet, mobilenet, lenet or mlp.
 import { Cnn, flatten, LeNet, MLP, MobileNet, ResNet, Sequential } from '@volant/nn'
 import { chosen, classify, type Recipe } from './classify.js'
 import { fashionMnist } from './data/pictures.js'
@@ -17,7 +18,7 @@ const recipes: Record<string, () => Recipe> = {
   }),
   resnet: () => ({
     network: new ResNet({ channels: 1, classes: 10, widths: [24, 48, 96], blocks: 2 }),
-    epochs: 20,
+    epochs: 16,
     batchSize: 128,
     learningRate: 5e-3,
     smoothing: 0.05,

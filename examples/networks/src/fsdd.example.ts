@@ -1,4 +1,4 @@
-// A convolutional network hears spoken digits: pictures of 40 mel bands by 64 frames.
+// npm run example -- fsdd: a convolutional network hears spoken digits: pictures of 40 mel bands by 64 frames.
 import { Cnn } from '@volant/nn'
 import { classify } from './classify.js'
 import { spokenDigits } from './data/sounds.js'
