@@ -90,14 +90,26 @@ export { MobileNet, type MobileNetOptions, type MobileNetStage } from './network
 export { ResNet, type ResNetOptions } from './networks/resnet.js'
 export { Tagger, type TaggerOptions } from './networks/tagger.js'
 export { TextClassifier, type TextClassifierOptions } from './networks/text-classifier.js'
+export type { Averaging } from './optimisers/averaging.js'
 export { adam, adamW, rmsProp, sgd } from './optimisers/optimisers.js'
-export { constant, cosine, exponentialDecay, type Schedule, stepDecay, warmUp } from './optimisers/schedules.js'
+export {
+  constant,
+  cosine,
+  exponentialDecay,
+  oneCycle,
+  type Schedule,
+  stepDecay,
+  warmUp,
+} from './optimisers/schedules.js'
 export type { Optimiser, Term, Transform, UpdateContext } from './optimisers/transform.js'
 export {
   accumulateMomentum,
   decayWeights,
+  layerwiseRates,
+  type PerPattern,
   scaleByAdam,
   scaleByLearningRate,
+  scaleByPattern,
   scaleByRms,
 } from './optimisers/transforms.js'
 export { optimiserScalars } from './optimisers/update.js'
@@ -122,6 +134,7 @@ export {
   type TrainingGraph,
   type TrainingPrograms,
 } from './trainer/compile.js'
+export { findLearningRate, type RateCurve, type RatePoint, type RateRange } from './trainer/find-rate.js'
 export type {
   Batch,
   EpochRecord,

@@ -11,7 +11,7 @@ import {
 } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { hashName } from '../random.js'
-import { matchesAny } from './paths.js'
+import { matchesAny, refuseIdle } from './paths.js'
 import { type ModelTree, type Parameter, Statistic, walk } from './tree.js'
 
 export interface ContextOptions {
@@ -75,14 +75,7 @@ export class Context {
     this.#freeze = options.freeze ?? []
     this.#rowAccess = options.rowAccess ?? false
     this.#sharded = options.sharded ?? false
-    const paths = [...this.#tree.parameters.values()]
-    const idle = this.#freeze.find((pattern) => !paths.some((path) => matchesAny([pattern], path)))
-    if (idle !== undefined)
-      throw new NnError(
-        'idle-pattern',
-        `freeze: the pattern "${idle}" matches no parameter; there are ${paths.slice(0, 20).join(', ')}`,
-        { pattern: idle, paths },
-      )
+    refuseIdle('freeze', this.#freeze, [...this.#tree.parameters.values()])
   }
 
   /** Declares a graph input; ids looked up in tables must come from here to be fed by row. */

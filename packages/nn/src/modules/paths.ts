@@ -1,3 +1,5 @@
+import { NnError } from '../errors.js'
+
 /**
  * Whether a dotted path matches a pattern: `*` stands for any characters within one part, `**` for any number of parts
  * (`encoder.**`, `**.bias`, `encoder.layers.*.norm*.gamma`).
@@ -12,6 +14,17 @@ export function matchesPath(pattern: string, path: string): boolean {
 
 export function matchesAny(patterns: readonly string[], path: string): boolean {
   return patterns.some((pattern) => matchesPath(pattern, path))
+}
+
+/** Throws NnError `idle-pattern` for a pattern that matches none of the paths; `setting` says where it was given. */
+export function refuseIdle(setting: string, patterns: readonly string[], paths: readonly string[]): void {
+  const idle = patterns.find((pattern) => !paths.some((path) => matchesPath(pattern, path)))
+  if (idle === undefined) return
+  const some = paths.slice(0, 20).join(', ')
+  throw new NnError('idle-pattern', `${setting}: the pattern "${idle}" matches no parameter; there are ${some}`, {
+    pattern: idle,
+    paths,
+  })
 }
 
 const escapeText = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { constant, cosine, exponentialDecay, type Schedule, stepDecay, warmUp } from './schedules.js'
+import { constant, cosine, exponentialDecay, oneCycle, type Schedule, stepDecay, warmUp } from './schedules.js'
 
 const course = (schedule: Schedule, total: number) => Array.from({ length: total }, (_, step) => schedule(step, total))
 const rounded = (rates: number[]) => rates.map((rate) => Number(rate.toFixed(6)))
@@ -26,6 +26,11 @@ describe('schedules', () => {
   it('follows a cosine to the floor', () => {
     expect(rounded(course(cosine(1), 4))).toEqual([1, 0.853553, 0.5, 0.146447])
     expect(cosine(1, { floor: 0.1 })(4, 4)).toBeCloseTo(0.1)
+  })
+
+  it('goes up and down once', () => {
+    const rates = course(oneCycle(1, { rise: 0.5, start: 10, end: 100 }), 5)
+    expect(rounded(rates)).toEqual([0.1, 0.55, 1, 0.5005, 0.001])
   })
 
   it('runs the inner schedule over what is left after the warm-up', () => {

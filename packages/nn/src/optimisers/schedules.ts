@@ -34,6 +34,23 @@ export const exponentialDecay =
   (step, total) =>
     rate * factor ** (step / (every === 0 ? total : every < 1 ? every * total : every))
 
+/**
+ * One cycle (Smith and Topin 2018): up from `peak / start` over the first `rise` of the run, then down to `peak / start / end`,
+ * both along half a cosine.
+ */
+export const oneCycle = (peak: number, { rise = 0.3, start = 25, end = 1e4 } = {}): Schedule => {
+  const lowest = peak / start
+  const between = (from: number, to: number, part: number) => from + ((to - from) * (1 - Math.cos(Math.PI * part))) / 2
+  return (step, total) => {
+    const last = Math.max(1, total - 1)
+    const top = rise * last
+    const at = Math.min(step, last)
+    return at < top
+      ? between(lowest, peak, at / top)
+      : between(peak, lowest / end, (at - top) / Math.max(last - top, 1))
+  }
+}
+
 /** Half a cosine from `rate` to `floor` (Loshchilov and Hutter 2017). */
 export const cosine =
   (rate: number, { floor = 0 } = {}): Schedule =>

@@ -27,6 +27,8 @@ export interface Transform {
   readonly name: string
   /** State tensors it keeps for every parameter. */
   readonly slots: readonly string[]
+  /** Patterns of parameter paths that it was given; each must match one of the model's. */
+  readonly patterns?: readonly string[]
   /** Numbers that change with the step, which counts from 1. */
   readonly scalars?: (step: number) => Record<string, number>
   /** Part of a run's fingerprint: the settings that change the result. */

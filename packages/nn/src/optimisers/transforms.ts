@@ -1,5 +1,6 @@
 import { add, div, mul, sqrt, square } from '@volant/graph'
-import { matchesAny } from '../modules/paths.js'
+import { NnError } from '../errors.js'
+import { matchesAny, matchesPath } from '../modules/paths.js'
 import { type Term, type Transform, total, type UpdateContext } from './transform.js'
 
 /** Name of the scalar input that holds the step's learning rate. */
@@ -14,6 +15,56 @@ export function scaleByLearningRate(): Transform {
     apply: (terms, context) =>
       terms.map(({ scale, tensor }) => ({ tensor, scale: mul(scale, context.scalar(LEARNING_RATE)) })),
   }
+}
+
+/**
+ * Numbers by pattern of parameter paths (`{ 'encoder.**': 0.1, '**.bias': 2 }`); the first pattern that matches counts. Each must
+ * match some parameter.
+ */
+export type PerPattern = Readonly<Record<string, number>>
+
+function numberFor(path: string, numbers: PerPattern): number | undefined {
+  const pattern = Object.keys(numbers).find((one) => matchesPath(one, path))
+  return pattern === undefined ? undefined : numbers[pattern]
+}
+
+function requireNotNegative(numbers: PerPattern, what: string): void {
+  for (const [pattern, value] of Object.entries(numbers))
+    if (!(value >= 0 && Number.isFinite(value)))
+      throw new NnError('bad-rate', `The ${what} of "${pattern}" is ${value}, expected a number of at least 0`, {
+        pattern,
+        value,
+      })
+}
+
+/** Multiplies the steps, weight decay included, of parameters by a factor (discriminative fine-tuning, Howard and Ruder 2018). */
+export function scaleByPattern(factors: PerPattern): Transform {
+  requireNotNegative(factors, 'learning rate')
+  return {
+    name: 'rates',
+    slots: [],
+    patterns: Object.keys(factors),
+    settings: { factors: Object.entries(factors) },
+    apply(terms, { path }) {
+      const factor = numberFor(path, factors) ?? 1
+      return factor === 1 ? terms : terms.map(({ scale, tensor }) => ({ tensor, scale: mul(scale, factor) }))
+    },
+  }
+}
+
+/**
+ * Factors of the learning rate that fall by `decay` from each layer to the one below it, for `scaleByPattern` (Clark et al. 2020):
+ * `layerwiseRates('encoder.layers', 6, 0.8, ['embeddings.**'])`. The top layer has `decay`, what is above it 1; `below` names what
+ * comes before the first layer.
+ */
+export function layerwiseRates(
+  layers: string,
+  count: number,
+  decay: number,
+  below: readonly string[] = [],
+): PerPattern {
+  const rates = Array.from({ length: count }, (_, i) => [`${layers}.${i}.**`, decay ** (count - i)] as const)
+  return Object.fromEntries([...rates, ...below.map((pattern) => [pattern, decay ** (count + 1)] as const)])
 }
 
 /**
@@ -79,20 +130,26 @@ export function scaleByAdam(beta1: number, beta2: number, epsilon: number): Tran
   }
 }
 
-/** Adds rate * parameter, except where the path matches a pattern. After Adam: decoupled weight decay (Loshchilov and Hutter 2019). */
-export function decayWeights(rate: number, except: readonly string[] = BIASES_AND_NORMS): Transform {
+/**
+ * Adds rate * parameter, except where the path matches a pattern; rates by pattern leave out what no pattern matches. After Adam:
+ * decoupled weight decay (Loshchilov and Hutter 2019).
+ */
+export function decayWeights(rate: number | PerPattern, except: readonly string[] = BIASES_AND_NORMS): Transform {
+  const rates = typeof rate === 'number' ? { '**': rate } : rate
+  requireNotNegative(rates, 'weight decay')
   return {
     name: 'decay',
     slots: [],
-    settings: { rate, except },
-    apply: (terms, context) =>
-      matchesAny(except, context.path)
-        ? terms
-        : [...terms, { scale: context.unlessSpoiled(rate, 0), tensor: context.parameter }],
+    patterns: [...Object.keys(rates), ...(except === BIASES_AND_NORMS ? [] : except)],
+    settings: { rate: typeof rate === 'number' ? rate : Object.entries(rate), except },
+    apply(terms, context) {
+      const own = matchesAny(except, context.path) ? 0 : (numberFor(context.path, rates) ?? 0)
+      return own === 0 ? terms : [...terms, { scale: context.unlessSpoiled(own, 0), tensor: context.parameter }]
+    },
   }
 }
 
-export const BIASES_AND_NORMS = ['**.bias', '**.gamma', '**.beta']
+export const BIASES_AND_NORMS: readonly string[] = ['**.bias', '**.gamma', '**.beta']
 
 function single(terms: readonly Term[], context: UpdateContext): Term {
   return terms.length === 1 ? terms[0]! : { scale: context.unlessSpoiled(1, 0), tensor: total(terms) }

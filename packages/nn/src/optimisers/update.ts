@@ -14,6 +14,7 @@ import {
   type Value,
   where,
 } from '@volant/graph'
+import { AVERAGING_RATE, averagePath, moveAverage } from './averaging.js'
 import { descend, type Optimiser, type Term, type Transform, type UpdateContext } from './transform.js'
 import { LEARNING_RATE } from './transforms.js'
 
@@ -22,6 +23,8 @@ export interface Trained {
   readonly path: string
   readonly value: Value
   readonly gradient: Value
+  /** Keep a running mean of the value. */
+  readonly averaged?: boolean
   /** Makes a graph input for the state tensor kept under the given path, of the value's shape. */
   state(path: string): Value
 }
@@ -62,7 +65,7 @@ export function appendUpdate(
     return known
   }
   const next = new Map<string, Value>()
-  for (const { path, value, gradient, state } of trained) {
+  for (const { path, value, gradient, averaged, state } of trained) {
     let terms: readonly Term[] = [{ scale, tensor: where(finite, gradient, 0) }]
     for (const transform of optimiser) {
       const context: UpdateContext = {
@@ -78,7 +81,11 @@ export function appendUpdate(
       }
       terms = transform.apply(terms, context)
     }
-    next.set(path, descend(value, terms))
+    const updated = descend(value, terms)
+    next.set(path, updated)
+    if (!averaged) continue
+    const rate = once(AVERAGING_RATE, () => where(finite, builder.input(AVERAGING_RATE, 'float32', []), 0))
+    next.set(averagePath(path), moveAverage(state(averagePath(path)), updated, rate))
   }
   return {
     next,

@@ -14,6 +14,9 @@ import {
 } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { Context, chosenRows, type Observed, type RowTable } from '../modules/context.js'
+import { refuseIdle } from '../modules/paths.js'
+import { walk } from '../modules/tree.js'
+import { type Averaging, averagePath } from '../optimisers/averaging.js'
 import type { Optimiser } from '../optimisers/transform.js'
 import { appendUpdate, type Trained } from '../optimisers/update.js'
 import type { Program, TableAccess, TableRows } from '../runtime/program.js'
@@ -36,6 +39,8 @@ export interface TrainingGraph {
   /** Largest global norm of the gradients. */
   readonly clip?: number
   readonly freeze?: readonly string[]
+  /** Keep running means of the weights, for validation and result. */
+  readonly average?: Averaging
   /** Sum the gradients of several batches before the update. */
   readonly accumulate?: boolean
   /** Sum them over all processes of the group as well; implies `accumulate`. */
@@ -50,6 +55,8 @@ export interface TrainingPrograms {
   readonly slots: ReadonlyMap<string, readonly number[]>
   /** Paths of the parameters that are trained, in the order of the result `squares`. */
   readonly trained: readonly string[]
+  /** Paths of those whose running mean is kept, in the resident tensor `averagePath(path)`. */
+  readonly averaged: ReadonlySet<string>
 }
 
 const TARGET = { opset: 18, provider: 'cpu', mode: 'train' } as const
@@ -62,25 +69,30 @@ const lossPath = 'loss:sum'
  * Throws GraphError (a missing gradient, wrong shapes), NnError `nothing-to-train`, `bad-loss`.
  */
 export function compileTraining(settings: TrainingGraph): TrainingPrograms {
+  const paths = [...walk(settings.model).parameters.values()]
+  for (const { patterns = [] } of settings.optimiser) refuseIdle('optimiser', patterns, paths)
   const slots = new Map<string, readonly number[]>()
   const forward = appendForward(settings)
-  if (!settings.accumulate && !settings.parallel) return { ...finishStep(settings, forward, slots), slots }
+  const whole = forward.targets.filter(({ table }) => !table).map(({ path }) => path)
+  const averaged = new Set(settings.average ? whole : [])
+  if (!settings.accumulate && !settings.parallel) return { ...finishStep(settings, forward, slots), slots, averaged }
   const accumulate = finishAccumulation(forward, slots)
   const { trained, programs } = finishApply(settings, forward, slots)
-  return { programs: { accumulate, ...programs }, slots, trained }
+  return { programs: { accumulate, ...programs }, slots, trained, averaged }
 }
 
-/** A program that evaluates `outputs` of the model on a batch, with whole tables. */
+/** A program that evaluates `outputs` of the model on a batch, with whole tables and the running means of `averaged`. */
 export function compileEvaluation(
   model: object,
   inputs: Readonly<Record<string, InputType>>,
   outputs: (context: Context, inputs: Inputs) => Readonly<Record<string, Value>>,
+  averaged: ReadonlySet<string> = new Set(),
 ): Program {
   const builder = new GraphBuilder('evaluation')
   const context = new Context(builder, model)
   const results = outputs(context, declare(context, inputs))
   for (const [name, value] of Object.entries(results)) builder.output(name, value)
-  return program(builder, { results: Object.keys(results), training: false })
+  return program(builder, { results: Object.keys(results), training: false }, averaged)
 }
 
 interface Forward {
@@ -149,7 +161,7 @@ function declare(context: Context, inputs: Readonly<Record<string, InputType>>):
 function finishStep(settings: TrainingGraph, forward: Forward, slots: Slots) {
   const { builder, context, loss, targets, observed } = forward
   const rows = new RowStates(context.tables, 'batch')
-  const trained = targets.map((target) => trainedOf(builder, target, slots, rows))
+  const trained = targets.map((target) => trainedOf(settings, builder, target, slots, rows))
   const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip, loss })
   const next = [...update.next, ...moveStatistics(observed, update.finite)]
   const updates = outputUpdates(builder, next, rows)
@@ -186,7 +198,7 @@ function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
     const table = target.table && noteChosen(builder, target.table)
     const own = { ...target, table, value: table ? gather(whole, table.chosen) : whole }
     const gradient = stateOf(builder, own, slots, rows, accumulatorPath(target.path))
-    return trainedOf(builder, { ...own, gradient }, slots, rows)
+    return trainedOf(settings, builder, { ...own, gradient }, slots, rows)
   })
   const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip })
   const statistics = moveStatistics(shownBefore(builder, forward.observed), update.finite)
@@ -204,9 +216,16 @@ function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
 
 type Slots = Map<string, readonly number[]>
 
-function trainedOf(builder: GraphBuilder, target: Target, slots: Slots, rows: RowStates): Trained {
-  const { path, value, gradient } = target
-  return { path, value, gradient, state: (state) => stateOf(builder, target, slots, rows, state) }
+function trainedOf(
+  { average }: TrainingGraph,
+  builder: GraphBuilder,
+  target: Target,
+  slots: Slots,
+  rows: RowStates,
+): Trained {
+  const { path, value, gradient, table } = target
+  const averaged = average !== undefined && !table
+  return { path, value, gradient, averaged, state: (state) => stateOf(builder, target, slots, rows, state) }
 }
 
 /** A state tensor beside a parameter: whole, or the rows in use. */
@@ -268,8 +287,8 @@ function outputUpdates(builder: GraphBuilder, next: Iterable<readonly [string, V
 
 type ProgramParts = Pick<Program, 'results' | 'training'> & Partial<Program>
 
-function program(builder: GraphBuilder, parts: ProgramParts): Program {
-  const graph = withoutIdleInputs(builder.build())
+function program(builder: GraphBuilder, parts: ProgramParts, averaged: ReadonlySet<string> = new Set()): Program {
+  const graph = readingAverages(withoutIdleInputs(builder.build()), averaged)
   const model = lower(graph, { ...TARGET, mode: parts.training ? 'train' : 'infer' })
   const { updates = [], tables = [], clear = [], sums = [], results, training } = parts
   assertSafeAliasing(
@@ -278,6 +297,14 @@ function program(builder: GraphBuilder, parts: ProgramParts): Program {
   )
   const state = graph.parameters.map(({ path }) => path)
   return { model: encodeOnnx(model), state, updates, tables, clear, sums, results, training }
+}
+
+/** The graph with the running means of the parameters in their place. */
+function readingAverages(graph: Graph, averaged: ReadonlySet<string>): Graph {
+  const parameters = graph.parameters.map((parameter) =>
+    averaged.has(parameter.path) ? { ...parameter, path: averagePath(parameter.path) } : parameter,
+  )
+  return { ...graph, parameters }
 }
 
 /** Batches may hold tensors that this graph does not need. */

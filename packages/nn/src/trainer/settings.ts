@@ -1,6 +1,7 @@
 import type { Tensor, Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from '../modules/context.js'
+import { checkAveraging } from '../optimisers/averaging.js'
 import type { Schedule } from '../optimisers/schedules.js'
 import type { ProcessGroup } from '../parallel/group.js'
 import type { Random } from '../random.js'
@@ -132,5 +133,6 @@ export function checkSettings(settings: TrainSettings): void {
       refuse(`${name} is ${value}, expected an integer of at least 1`, { name, value })
   if (!Number.isInteger(seed)) refuse(`seed is ${seed}, expected an integer`, { seed })
   if (!(clip > 0)) refuse(`clip is ${clip}, expected a number above 0`, { clip })
+  if (settings.average) checkAveraging(settings.average)
   if (earlyStopping && !settings.validate) refuse('earlyStopping needs `validate`', {})
 }

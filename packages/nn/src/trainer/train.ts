@@ -2,6 +2,7 @@ import { hashOf } from '#platform'
 import type { Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { initialise, parameterCount, walk } from '../modules/tree.js'
+import { averagePath, averagingScalars } from '../optimisers/averaging.js'
 import { optimiserScalars } from '../optimisers/update.js'
 import { shareOf } from '../parallel/shard.js'
 import { Random } from '../random.js'
@@ -98,7 +99,7 @@ class Run {
     for (const [name, program] of Object.entries(programs.programs)) await runtime.load(name, program)
     if (settings.validate) {
       const predict = settings.predict ?? ((context, inputs) => ({ loss: settings.loss(context, inputs) }))
-      await runtime.load('evaluate', compileEvaluation(settings.model, settings.inputs, predict))
+      await runtime.load('evaluate', compileEvaluation(settings.model, settings.inputs, predict, programs.averaged))
     }
     const checkpoint = settings.checkpoint && (await loadCheckpoint(settings.checkpoint.file, run.#fingerprint))
     if (checkpoint) await run.#resume(checkpoint)
@@ -146,7 +147,10 @@ class Run {
     const { settings, runtime } = this
     const progress = this.#progress
     const learningRate = settings.schedule(progress.step, this.#totalSteps)
-    const scalars = optimiserScalars(settings.optimiser, progress.step + 1, learningRate)
+    const scalars = {
+      ...optimiserScalars(settings.optimiser, progress.step + 1, learningRate),
+      ...averagingScalars(settings.average, progress.step + 1),
+    }
     const random = new Random(settings.seed, `dropout/${progress.step}`)
     let results: Record<string, Tensor> = {}
     const together = 'step' in this.programs.programs
@@ -222,7 +226,8 @@ class Run {
     const { model, seed, initial } = this.settings
     const state: Record<string, Tensor> = {}
     for (const [path, tensor] of initialise(model, seed)) state[path] = chosen(path, tensor, initial?.get(path))
-    return { ...state, ...this.#zeros([...this.programs.slots.keys()]) }
+    const averages = [...this.programs.averaged].map((path) => [averagePath(path), state[path]!] as const)
+    return { ...state, ...this.#zeros([...this.programs.slots.keys()]), ...Object.fromEntries(averages) }
   }
 
   #zeros(paths: readonly string[]): Record<string, Tensor> {
@@ -246,13 +251,16 @@ class Run {
   }
 
   async #readParameters(): Promise<Map<string, Tensor>> {
+    const { averaged } = this.programs
     const paths = [...walk(this.settings.model).parameters.values()]
-    return new Map(Object.entries(await this.runtime.read(paths)))
+    const resident = (path: string) => (averaged.has(path) ? averagePath(path) : path)
+    const tensors = await this.runtime.read(paths.map(resident))
+    return new Map(paths.map((path) => [path, tensors[resident(path)]!]))
   }
 
   /** Everything that decides the result and can be seen: programs, optimiser, rates, order, key of the data. */
   #takeFingerprint(): string {
-    const { optimiser, schedule, clip, checkpoint, parallel } = this.settings
+    const { optimiser, schedule, clip, average, checkpoint, parallel } = this.settings
     // The same for any number of processes, so that a run can go on with another.
     const { programs } = parallel ? compileTraining(alone(this.settings)) : this.programs
     const parts = Object.entries(programs).flatMap(([name, { model }]) => [name, model])
@@ -266,6 +274,7 @@ class Run {
       rates,
       transforms,
       clip,
+      average,
       key: checkpoint?.key,
     })
     return hashOf([...parts, seen])
