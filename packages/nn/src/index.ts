@@ -41,6 +41,7 @@ export {
 export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
+export { GroupNorm } from './modules/group-norm.js'
 export {
   constant as constantInitialiser,
   glorot,
