@@ -176,6 +176,7 @@ export { type DynamicInt8Options, quantiseDynamic } from './passes/dynamic-int8.
 export { foldConstants } from './passes/fold-constants.js'
 export { quantiseWeightsTo4Bit } from './passes/four-bit.js'
 export type { PassedGraph } from './passes/graph-rewriter.js'
+export { convertToHalf, type HalfPrecisionOptions } from './passes/half-precision.js'
 export { fuseForInference } from './passes/inference-fusions.js'
 export { mergeProjections } from './passes/merge-projections.js'
 export type { PassedModel } from './passes/onnx-rewriter.js'
