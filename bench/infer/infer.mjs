@@ -1,0 +1,60 @@
+// npm run bench:infer [-- --rounds 15 --threads 2 --only fp32,int8,torch]
+// Inference of a MiniLM-shaped encoder, float32 and INT8, beside PyTorch. For each shape of batch all take turns, each in a
+// process of its own; medians. The last line is one JSON document.
+import { fileURLToPath } from 'node:url'
+import { encodeOnnx } from '@volant/graph'
+import { openSession } from '@volant/nn'
+import { alternate, contestOptions, python, torchHint } from '../contest/alternate.mjs'
+import { encoder, input, shape } from './model.mjs'
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url))
+const options = contestOptions(15)
+const shapes = [1, 16].flatMap((batch) => [16, 64, 128].map((time) => ({ batch, time })))
+const contestants = [
+  { name: 'fp32', command: [process.execPath, here('ours.mjs'), 'fp32'] },
+  { name: 'int8', command: [process.execPath, here('ours.mjs'), 'int8'] },
+  { name: 'torch', command: [python, here('torch_infer.py')], hint: torchHint },
+]
+
+/** A step is so many runs that it takes about a tenth of a second. */
+const repeats = ({ batch, time }) => Math.max(1, Math.round(512 / (batch * time)))
+
+const runs = []
+for (const of of shapes) {
+  const repeat = repeats(of)
+  process.stderr.write(`batch ${of.batch} x ${of.time}, ${repeat} runs a step\n`)
+  const variables = { SHAPE: JSON.stringify(shape), INPUT: JSON.stringify({ ...of, repeat }) }
+  const ms = await alternate(contestants, { ...options, variables })
+  const one = (name) => (ms(name) === null ? null : Number((ms(name) / repeat).toFixed(2)))
+  const times = { fp32_ms: one('fp32'), int8_ms: one('int8'), torch_ms: one('torch') }
+  const ratio = (a, b) => a && b && Number((a / b).toFixed(2))
+  runs.push({
+    ...of,
+    ...times,
+    int8_times_fp32: ratio(times.fp32_ms, times.int8_ms),
+    fp32_times_torch: ratio(times.torch_ms, times.fp32_ms),
+  })
+}
+
+const models = Object.fromEntries(['fp32', 'int8'].map((kind) => [kind, encodeOnnx(encoder(kind))]))
+const x = input(16, 64)
+const outputs = {}
+for (const [kind, model] of Object.entries(models)) {
+  const session = await openSession(model, { threads: options.threads })
+  outputs[kind] = (await session.run({ x })).y.data
+  await session.release()
+}
+const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0)
+const { fp32, int8 } = outputs
+const cosine = dot(fp32, int8) / Math.sqrt(dot(fp32, fp32) * dot(int8, int8))
+const megabytes = (kind) => Number((models[kind].byteLength / 1e6).toFixed(1))
+console.log(
+  JSON.stringify({
+    runs,
+    int8_cosine: Number(cosine.toFixed(5)),
+    fp32_mb: megabytes('fp32'),
+    int8_mb: megabytes('int8'),
+    threads: options.threads,
+  }),
+)
+process.exit(0)
