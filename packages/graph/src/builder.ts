@@ -23,6 +23,8 @@ export class GraphBuilder implements Builder {
   readonly #constants: Graph['constants'][number][] = []
   readonly #outputs: Graph['outputs'][number][] = []
   readonly #handles: Value[] = []
+  readonly #recomputed: [from: number, to: number][] = []
+  #recomputing = false
   #path = ''
 
   constructor(readonly name = 'graph') {}
@@ -86,6 +88,32 @@ export class GraphBuilder implements Builder {
     } finally {
       this.#path = before
     }
+  }
+
+  /**
+   * Runs the body; what it appends is computed again in the backward pass instead of being kept for it: less memory for more time.
+   * Inside of such a part this changes nothing.
+   */
+  recomputed<T>(body: () => T): T {
+    if (this.#recomputing) return body()
+    const from = this.#nodes.length
+    this.#recomputing = true
+    try {
+      return body()
+    } finally {
+      this.#recomputing = false
+      this.#recomputed.push([from, this.#nodes.length])
+    }
+  }
+
+  /** Ranges of `nodes` that are computed again in the backward pass. */
+  get recomputedRanges(): readonly (readonly [from: number, to: number])[] {
+    return this.#recomputed
+  }
+
+  /** Whether a value is a parameter or a constant. */
+  isResident(id: number): boolean {
+    return this.#parameters.some((p) => p.value === id) || this.#constants.some((c) => c.value === id)
   }
 
   /** Appends a node; the op functions (`mul`, `attention`, …) are the readable way to do so. */

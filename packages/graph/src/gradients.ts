@@ -1,28 +1,35 @@
 import type { GraphBuilder } from './builder.js'
+import { printShape } from './dims.js'
 import { GraphError } from './error.js'
 import { add, sumOf } from './functions/elementwise.js'
 import { reduceSum } from './functions/reductions.js'
 import { expand, fill, reshape, zerosLike } from './functions/shape.js'
 import type { Node, Value } from './graph.js'
 import { ruleOf } from './ops/table.js'
+import { type Recomputation, recomputations } from './recomputation.js'
 import { none, RuleViolation } from './rule.js'
 import { isFloat } from './tensor.js'
 
 /**
  * Appends the backward pass of a scalar loss and returns its gradient with respect to each value, in that order; zeros where
  * the loss does not depend on it. Reverse-mode differentiation: rules come from the table of ops, what they share is done
- * here. Throws GraphError naming op and path where a gradient is needed that has no definition.
+ * here. Several losses, of any shape, are summed with `weights` of that shape, through which no gradient flows.
+ * Throws GraphError naming op and path where a gradient is needed that has no definition.
  */
-export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
-  if (loss.shape.length > 0)
-    throw new GraphError('the loss must be a scalar', { op: 'gradients', shapes: [loss.shape] })
+export function gradients(loss: Value, wrt: readonly Value[], weights?: Value): Value[] {
+  if (printShape(loss.shape) !== printShape(weights?.shape ?? []))
+    throw new GraphError(weights ? 'loss and weights must have one shape' : 'the loss must be a scalar', {
+      op: 'gradients',
+      shapes: weights ? [loss.shape, weights.shape] : [loss.shape],
+    })
   const builder = loss.builder as GraphBuilder
   const nodes = nodesBetween(builder, wrt, loss)
-  const pending = new Map<number, Value[]>([[loss.id, [fill(builder, [], 1, loss.dtype)]]])
+  const parts = recomputations(builder)
+  const pending = new Map<number, Value[]>([[loss.id, [weights ?? fill(builder, [], 1, loss.dtype)]]])
   const gradientOf = (id: number): Value | undefined => {
-    const parts = pending.get(id)
-    if (!parts) return undefined
-    const sum = parts.length === 2 ? add(parts[0]!, parts[1]!) : sumOf(parts)
+    const terms = pending.get(id)
+    if (!terms) return undefined
+    const sum = terms.length === 2 ? add(terms[0]!, terms[1]!) : sumOf(terms)
     pending.set(id, [sum])
     return sum
   }
@@ -30,7 +37,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
     builder.at(node.path, () => {
       const dys = node.outputs.map(gradientOf)
       if (dys.every((dy) => dy === undefined)) return
-      differentiate(builder, node, dys).forEach((dx, i) => {
+      differentiate(builder, node, dys, parts.get(node)).forEach((dx, i) => {
         const id = node.inputs[i]!
         if (!dx || !needs[i]) return
         pending.set(id, [...(pending.get(id) ?? []), fit(dx, builder.value(id))])
@@ -60,10 +67,17 @@ function nodesBetween(builder: GraphBuilder, wrt: readonly Value[], loss: Value)
   return between.reverse()
 }
 
-function differentiate(builder: GraphBuilder, node: Node, dys: (Value | undefined)[]): (Value | null)[] {
+function differentiate(
+  builder: GraphBuilder,
+  node: Node,
+  dys: (Value | undefined)[],
+  part: Recomputation | undefined,
+): (Value | null)[] {
   const rule = ruleOf(node.op, node.path)
-  const x = node.inputs.map((id) => builder.value(id))
-  const ys = node.outputs.map((id) => builder.value(id))
+  const known = dys.find((dy) => dy !== undefined)!
+  const value = (id: number) => (part ? part.value(id, known) : builder.value(id))
+  const x = node.inputs.map(value)
+  const ys = node.outputs.map(value)
   const details = { op: node.op, path: node.path, shapes: x.map((v) => v.shape) }
   if (rule.grad === none) throw new GraphError('no gradient flows through this op', details)
   if (rule.saved !== undefined && dys.slice(rule.saved).some((dy) => dy !== undefined))

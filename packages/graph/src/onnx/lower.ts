@@ -5,7 +5,7 @@ import { orderLeaves } from '../passes/leaf-order.js'
 import { RuleViolation } from '../rule.js'
 import type { Tensor } from '../tensor.js'
 import { Emitter, type Target } from './emitter.js'
-import type { OnnxGraph, OnnxModel, OnnxNode } from './model.js'
+import { type OnnxGraph, type OnnxModel, type OnnxNode, readsOf } from './model.js'
 
 /**
  * Lowers a graph to ordinary ONNX nodes (opset 18). Parameters found in `initializers` become initializers of the file, the
@@ -24,7 +24,7 @@ export function lower(graph: Graph, target: Target, initializers: ReadonlyMap<st
 
   const outputs = graph.outputs.map((o) => ({ name: o.name, source: names.get(o.value)!, ...graph.values[o.value]! }))
   const fixed = new Set([...feeds.map((f) => f.name), ...initializers.keys(), ...emit.initializers.keys()])
-  const nodes = orderLeaves(nameOutputs(emit.nodes, outputs, fixed))
+  const nodes = orderLeaves(withoutDead(nameOutputs(emit.nodes, outputs, fixed), outputs))
   const kept = [...initializers].filter(([name]) => resident.some((p) => p.name === name))
   return {
     irVersion: 8,
@@ -60,6 +60,17 @@ function lowerNode(graph: Graph, node: Node, names: Map<number, string>, used: S
     if (!(error instanceof RuleViolation)) throw error
     throw new GraphError(error.message, { op: node.op, path: node.path, shapes: x.map((v) => v.shape) })
   }
+}
+
+/** Leaves out what no output needs: parts of composite ops that are computed again for the backward pass only. */
+function withoutDead(nodes: readonly OnnxNode[], outputs: readonly { name: string }[]): OnnxNode[] {
+  const needed = new Set(outputs.map(({ name }) => name))
+  const kept = nodes.toReversed().filter((node) => {
+    const wanted = node.outputs.some((name) => needed.has(name))
+    if (wanted) for (const name of readsOf(node)) needed.add(name)
+    return wanted
+  })
+  return kept.reverse()
 }
 
 /** Gives graph outputs their names: the producing node's output is renamed, or copied where the name is fixed or shared. */

@@ -157,6 +157,14 @@ export class Context {
     }))
   }
 
+  /**
+   * Runs the body; in training, what it appends is computed again in the backward pass instead of being kept for it (activation
+   * checkpointing): `context.checkpoint(() => layer.apply(context, x))`.
+   */
+  checkpoint<T>(body: () => T): T {
+    return this.training ? this.builder.recomputed(body) : body()
+  }
+
   /** Runs the body with the module's path on the nodes it appends. */
   within<T>(module: object, body: () => T): T {
     return this.builder.at(this.#tree.modules.get(module) ?? this.builder.path, body)

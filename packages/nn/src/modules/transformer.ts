@@ -26,6 +26,8 @@ export interface TransformerOptions {
   readonly keyHeads?: number
   /** Tell positions apart by turning queries and keys; see `rotary`. */
   readonly rotary?: boolean | { readonly base?: number; readonly interleaved?: boolean }
+  /** In training keep only what goes from layer to layer and compute the rest of each again: much less memory, a third more time. */
+  readonly checkpoint?: boolean
   /** Biases of all linear layers; default true. */
   readonly bias?: boolean
   /** Of all linear layers. */
@@ -52,6 +54,7 @@ const normOf = ({ width, normalisation = 'layer' }: TransformerOptions): Norm =>
 
 /** Self-attention, attention to another sequence if asked for, and feed-forward, each with dropout and a residual connection. */
 class TransformerLayer extends Module<[x: Value, inputs: LayerInputs]> {
+  readonly checkpoint: boolean
   readonly attention: MultiHeadAttention
   readonly attentionNorm: Norm
   readonly memoryAttention: MultiHeadAttention | undefined
@@ -77,9 +80,16 @@ class TransformerLayer extends Module<[x: Value, inputs: LayerInputs]> {
     this.feedForwardNorm = normOf(options)
     this.dropout = new Dropout(dropout)
     this.norm = norm
+    this.checkpoint = options.checkpoint ?? false
   }
 
-  protected forward(context: Context, x: Value, { memory, memoryMask, ...inputs }: LayerInputs): Value {
+  protected forward(context: Context, x: Value, inputs: LayerInputs): Value {
+    return this.checkpoint
+      ? context.checkpoint(() => this.#forward(context, x, inputs))
+      : this.#forward(context, x, inputs)
+  }
+
+  #forward(context: Context, x: Value, { memory, memoryMask, ...inputs }: LayerInputs): Value {
     let h = this.#residual(context, x, this.attentionNorm, (h) => this.attention.apply(context, h, inputs))
     const { memoryAttention, memoryNorm } = this
     if (memoryAttention && memoryNorm)
