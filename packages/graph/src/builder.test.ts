@@ -98,27 +98,25 @@ describe('printGraph', () => {
       input %1 labels: int64[N]
       parameter %2 head.weight: float32[3,2]
       parameter %3 head.bias: float32[2] frozen
-      constant %4: float32[] = 0
-      constant %5: int64[] = 0
-      constant %6: float32[] = -1
+      constant %4: int64[] = 0
+      constant %5: float32[] = -1
       # head
-      %7: float32[N,2] = linear(%0, %2, %3) {alpha: 1, beta: 1}
-      %8: float32[], %9: float32[N,2], %10: float32[N] = crossEntropy(%7, %1) {smoothing: 0, classWeights: false, rowWeights: false}
+      %6: float32[N,2] = linear(%0, %2, %3) {alpha: 1, beta: 1}
+      %7: float32[], %8: float32[N,2], %9: float32[N] = crossEntropy(%6, %1) {smoothing: 0, classWeights: false, rowWeights: false}
       # (top)
-      %11: float32[] = fill() {shape: [], value: 1, dtype: float32}
+      %10: float32[] = fill() {shape: [], value: 1, dtype: float32}
       # head
-      %12: float32[N] = mul(%10, %11)
-      %13: float32[N,1] = reshape(%12) {shape: [N,1]}
-      %14: float32[N,2] = exp(%9)
-      %15: float32[N,2] = sub(%14, %4)
-      %16: float32[N,2] = mul(%13, %15)
-      %17: int64[N] = maximum(%1, %5)
-      %18: int64[N,1] = reshape(%17) {shape: [N,1]}
-      %19: float32[N,1] = mul(%13, %6)
-      %20: float32[N,2] = scatterElementsAdd(%16, %18, %19) {axis: 1}
-      %21: float32[3,2] = matMul(%0, %20) {transA: true, transB: false, alpha: 1}
-      output loss = %8: float32[]
-      output dw = %21: float32[3,2]
+      %11: float32[N] = mul(%9, %10)
+      %12: float32[N,1] = reshape(%11) {shape: [N,1]}
+      %13: float32[N,2] = exp(%8)
+      %14: float32[N,2] = mul(%12, %13)
+      %15: int64[N] = maximum(%1, %4)
+      %16: int64[N,1] = reshape(%15) {shape: [N,1]}
+      %17: float32[N,1] = mul(%12, %5)
+      %18: float32[N,2] = scatterElementsAdd(%14, %16, %17) {axis: 1}
+      %19: float32[3,2] = matMul(%0, %18) {transA: true, transB: false, alpha: 1}
+      output loss = %7: float32[]
+      output dw = %19: float32[3,2]
       "
     `)
   })
