@@ -10,6 +10,7 @@ import { broadcastShapes } from '../ops/shapes.js'
 import { activationRules } from './import-activation-rules.js'
 import type { ImportContext } from './import-context.js'
 import { imageRules } from './import-image-rules.js'
+import { recurrentRules } from './import-recurrent-rules.js'
 
 export type ImportRule = (context: ImportContext) => Value | Value[]
 
@@ -239,4 +240,5 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   LayerNormalization: layerNormalization,
   ...activationRules,
   ...imageRules,
+  ...recurrentRules,
 }

@@ -12,6 +12,7 @@ import { elementwiseCases } from '../testing/elementwise-cases.js'
 import { imageCases } from '../testing/image-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
 import { normCases } from '../testing/norm-cases.js'
+import { recurrentCases } from '../testing/recurrent-cases.js'
 import { resizeCases } from '../testing/resize-cases.js'
 import { expectClose, runner } from '../testing/run.js'
 import { shapeCases } from '../testing/shape-cases.js'
@@ -40,6 +41,7 @@ describe('importOnnx', () => {
     ...elementwiseCases,
     ...activationCases,
     ...shapeCases,
+    ...recurrentCases,
     ...layerCases,
     ...imageCases,
     ...normCases,
