@@ -12,8 +12,8 @@ describe('GroupNorm', () => {
     const context = new Context(builder, model)
     builder.output('y', model.apply(context, context.input('x', 'float32', ['B', 4, 1])))
     const parameters = initialise(model, 1)
-    parameters.get('gamma')!.data.set([1, 2, 1, 1])
-    parameters.get('beta')!.data.set([0, 0, 0, 10])
+    ;(parameters.get('gamma')!.data as Float32Array).set([1, 2, 1, 1])
+    ;(parameters.get('beta')!.data as Float32Array).set([0, 0, 0, 10])
     const session = await openSession(
       encodeOnnx(lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)),
     )
