@@ -1,7 +1,7 @@
 import * as a from '../functions/activations.js'
 import { gelu } from '../functions/elementwise.js'
 import type { Value } from '../graph.js'
-import type { ImportRule } from './import-rules.js'
+import type { ImportRule } from './import-context.js'
 
 const unary =
   (build: (x: Value) => Value): ImportRule =>

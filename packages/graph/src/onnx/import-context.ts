@@ -13,6 +13,9 @@ export interface Known {
   rank: 0 | 1
 }
 
+/** How an ONNX op is said in ours: the values of its outputs. */
+export type ImportRule = (context: ImportContext) => Value | Value[]
+
 /** What an import rule sees of a node. */
 export class ImportContext {
   constructor(

@@ -4,8 +4,7 @@ import { batchNorm, fixedBatchNorm, instanceNorm } from '../functions/normalisat
 import { maxUnpool } from '../functions/pooling.js'
 import { reduceMax, reduceMean } from '../functions/reductions.js'
 import { reachOf, spatial, type Window } from '../ops/windows.js'
-import type { ImportContext } from './import-context.js'
-import type { ImportRule } from './import-rules.js'
+import type { ImportContext, ImportRule } from './import-context.js'
 
 /** Strides, dilations and padding over as many axes as the kernel has. */
 function windowOf(c: ImportContext, kernel: readonly Dim[]): Window {

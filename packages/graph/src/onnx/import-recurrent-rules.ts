@@ -3,8 +3,7 @@ import { gru, lstm, type Recurrent, rnn } from '../functions/recurrent.js'
 import { fill, pad, reshape, slice, transpose } from '../functions/shape.js'
 import type { Value } from '../graph.js'
 import { cells, gatesOf } from '../ops/recurrent-cells.js'
-import type { ImportContext } from './import-context.js'
-import type { ImportRule } from './import-rules.js'
+import type { ImportContext, ImportRule } from './import-context.js'
 
 /** ONNX's recurrent ops hold all directions in one tensor, the weights lying the other way round than ours. */
 const recurrent =

@@ -8,11 +8,9 @@ import * as s from '../functions/shape.js'
 import type { Value } from '../graph.js'
 import { broadcastShapes } from '../ops/shapes.js'
 import { activationRules } from './import-activation-rules.js'
-import type { ImportContext } from './import-context.js'
+import type { ImportContext, ImportRule } from './import-context.js'
 import { imageRules } from './import-image-rules.js'
 import { recurrentRules } from './import-recurrent-rules.js'
-
-export type ImportRule = (context: ImportContext) => Value | Value[]
 
 const unary =
   (build: (x: Value) => Value): ImportRule =>

@@ -22,7 +22,7 @@ export interface Cell {
 
 type Names = readonly string[]
 
-export interface Step {
+interface Step {
   /** Of each part: pre-activations from the input, x·W + b, and the weights of the recurrent product. */
   z: Names
   recurrent: Names
@@ -31,7 +31,7 @@ export interface Step {
   real: string | undefined
 }
 
-export interface Back {
+interface Back {
   /** Gradient of the step's output. */
   dy: string
   /** All recurrent weights, [H, gates H]. */
