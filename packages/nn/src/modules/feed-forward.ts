@@ -1,16 +1,8 @@
-import { add, feedForward, gelu, mul, relu, sigmoid, tanh, type Value } from '@volant/graph'
+import { feedForward, gelu, geluTanh, mul, relu, silu, type Value } from '@volant/graph'
 import type { Context } from './context.js'
 import { glorot, type Initialiser } from './initialisers.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
-
-const silu = (x: Value): Value => mul(x, sigmoid(x))
-
-/** GELU by the hyperbolic tangent, as GPT-2 has it (Hendrycks and Gimpel 2016). */
-const geluTanh = (x: Value): Value => {
-  const inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI))
-  return mul(mul(x, 0.5), add(tanh(inner), 1))
-}
 
 const plain = { gelu, geluTanh, relu, silu }
 const gates = { swiglu: silu, geglu: gelu }

@@ -1,4 +1,4 @@
-import { add, div, dropout, layerNorm, mul, reduceMean, sqrt, square, type Value } from '@volant/graph'
+import { dropout, layerNorm, rmsNorm, type Value } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from './context.js'
 import { ones, zeros } from './initialisers.js'
@@ -37,8 +37,7 @@ export class RmsNorm extends Module {
   }
 
   protected forward(context: Context, x: Value): Value {
-    const size = sqrt(add(reduceMean(square(x), -1, true), this.epsilon))
-    return mul(div(x, size), context.use(this.gamma))
+    return rmsNorm(x, context.use(this.gamma), this.epsilon)
   }
 }
 
