@@ -14,6 +14,7 @@ export {
   subtractDims,
 } from './dims.js'
 export { GraphError } from './error.js'
+export { clippedGradients, exampleGradientNorms } from './example-gradients.js'
 export {
   elu,
   geglu,
@@ -170,6 +171,7 @@ export { importOnnx } from './onnx/import.js'
 export { lower } from './onnx/lower.js'
 export type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from './onnx/model.js'
 export { ops } from './ops/table.js'
+export { Calibration } from './passes/calibration.js'
 export { shareCommonSubexpressions } from './passes/common-subexpressions.js'
 export { type DeadCodeOptions, removeDeadCode } from './passes/dead-code.js'
 export { type DynamicInt8Options, quantiseDynamic } from './passes/dynamic-int8.js'
@@ -179,10 +181,12 @@ export type { PassedGraph } from './passes/graph-rewriter.js'
 export { convertToHalf, type HalfPrecisionOptions } from './passes/half-precision.js'
 export { fuseForInference } from './passes/inference-fusions.js'
 export { mergeProjections } from './passes/merge-projections.js'
+export type { Range, RangeMethod } from './passes/observer.js'
 export type { PassedModel } from './passes/onnx-rewriter.js'
 export type { WhichProducts } from './passes/products.js'
 export { type Pruned, type PruneOptions, pruneByMagnitude } from './passes/prune.js'
 export { type PassReport, type Place, printReport } from './passes/report.js'
+export { quantiseStatic } from './passes/static-int8.js'
 export { printGraph } from './print.js'
 export { readSafetensors, writeSafetensors } from './safetensors.js'
 export { bytesOf, bytesPerElement, type DType, elementCount, type Tensor, type TypedArray, tensorOf } from './tensor.js'
