@@ -8,12 +8,13 @@ import type { TrainSettings } from '../trainer/settings.js'
 import { train } from '../trainer/train.js'
 import { AttentionPooling } from './attention.js'
 import { Embedding } from './embedding.js'
+import { normal } from './initialisers.js'
 import { Linear } from './linear.js'
 import { TransformerEncoder } from './transformer.js'
 
 function settings(checkpoint: boolean, norm: 'pre' | 'post'): TrainSettings {
   const model = {
-    words: new Embedding(30, 8),
+    words: new Embedding(30, 8, { initialiser: normal(1) }),
     encoder: new TransformerEncoder({ width: 8, heads: 2, layers: 3, dropout: 0.3, norm, checkpoint }),
     pooling: new AttentionPooling(8),
     head: new Linear(8, 3),
@@ -51,6 +52,7 @@ function settings(checkpoint: boolean, norm: 'pre' | 'post'): TrainSettings {
     },
     batchSize: 4,
     epochs: 1,
+    maxSteps: 1,
     optimiser: sgd(),
     schedule: constant(0.3),
     seed: 5,
@@ -67,7 +69,7 @@ describe('activation checkpointing', () => {
       for (const [path, { data }] of kept.parameters) {
         const other = recomputed.parameters.get(path)!.data
         data.forEach((value, i) => {
-          expect(Math.abs(Number(value) - Number(other[i]))).toBeLessThan(5e-6)
+          expect(Math.abs(Number(value) - Number(other[i]))).toBeLessThan(1e-6)
         })
       }
     },
