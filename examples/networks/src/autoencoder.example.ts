@@ -86,8 +86,9 @@ async function reconstruct(parameters: ReadonlyMap<string, Tensor>): Promise<Flo
   return drawn
 }
 
-const meanSquare = (pixels: Float32Array, drawn: (i: number) => number) =>
-  pixels.reduce((sum, pixel, i) => sum + (pixel - drawn(i)) ** 2, 0) / pixels.length
+function meanSquare(pixels: Float32Array, drawn: (i: number) => number): number {
+  return pixels.reduce((sum, pixel, i) => sum + (pixel - drawn(i)) ** 2, 0) / pixels.length
+}
 
 function meanPicture(pixels: Float32Array): Float64Array {
   const size = sizeOf(set)
