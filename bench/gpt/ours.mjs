@@ -1,5 +1,14 @@
 import { tensorOf } from '@volant/graph'
-import { adamW, compileTraining, createRuntime, GPT, initialise, nextTokenLoss, parameterCount, Random } from '@volant/nn'
+import {
+  adamW,
+  compileTraining,
+  createRuntime,
+  GPT,
+  initialise,
+  nextTokenLoss,
+  parameterCount,
+  Random,
+} from '@volant/nn'
 import { contest } from '../contest/contestant.mjs'
 import { settings, shape } from './shape.mjs'
 

@@ -18,13 +18,15 @@ export const keeps = (row: number, place: number, seed: number, salt: number, p:
 }
 
 export const randomCases: Case[] = [
-  ...[0.1, 0.5].map((p) => ({
-    name: `dropout of ${p}`,
-    inputs: [random([5, 7]), list([3_000_000_019], [], 'uint32')],
-    shapes: [['N', 7], []],
-    build: (x, seed) => dropout(x!, p, seed!, { salt: 11 }),
-    reference: (x, seed) => nd([5, 7], (i, j) => (keeps(i, j, seed!.at(), 11, p) ? x!.at(i, j) / (1 - p) : 0)),
-  })),
+  ...[0.1, 0.5].map(
+    (p): Case => ({
+      name: `dropout of ${p}`,
+      inputs: [random([5, 7]), list([3_000_000_019], [], 'uint32')],
+      shapes: [['N', 7], []],
+      build: (x, seed) => dropout(x!, p, seed!, { salt: 11 }),
+      reference: (x, seed) => nd([5, 7], (i, j) => (keeps(i, j, seed!.at(), 11, p) ? x!.at(i, j) / (1 - p) : 0)),
+    }),
+  ),
   {
     name: 'dropout of a share of a batch',
     inputs: [random([3, 2, 4]), list([77], [], 'uint32'), list([5], [], 'uint32')],

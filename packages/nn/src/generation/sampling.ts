@@ -76,7 +76,7 @@ function draw(shares: Float64Array, random: Random): number {
 }
 
 /** Place of the first largest number. */
-export function largestOf(numbers: Float32Array): number {
+function largestOf(numbers: Float32Array): number {
   let best = 0
   for (let i = 1; i < numbers.length; i++) if (numbers[i]! > numbers[best]!) best = i
   return best
