@@ -1,15 +1,20 @@
-// npm run bench:infer [-- --rounds 15 --threads 2 --only fp32,int8,torch]
+// npm run bench:infer [-- --rounds 15 --threads 2 --only fp32,int8,torch --shapes 1x16,16x64]
 // Inference of a MiniLM-shaped encoder, float32 and INT8, beside PyTorch. For each shape of batch all take turns, each in a
 // process of its own; medians. The last line is one JSON document.
 import { fileURLToPath } from 'node:url'
 import { encodeOnnx } from '@volant/graph'
 import { openSession } from '@volant/nn'
-import { alternate, contestOptions, python, torchHint } from '../contest/alternate.mjs'
+import { alternate, contestOptions, option, python, torchHint } from '../contest/alternate.mjs'
 import { encoder, input, shape } from './model.mjs'
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const options = contestOptions(15)
-const shapes = [1, 16].flatMap((batch) => [16, 64, 128].map((time) => ({ batch, time })))
+const shapes = option('shapes', '1x16,1x64,1x128,16x16,16x64,16x128')
+  .split(',')
+  .map((text) => {
+    const [batch, time] = text.split('x').map(Number)
+    return { batch, time }
+  })
 const contestants = [
   { name: 'fp32', command: [process.execPath, here('ours.mjs'), 'fp32'] },
   { name: 'int8', command: [process.execPath, here('ours.mjs'), 'int8'] },
@@ -34,6 +39,7 @@ for (const of of shapes) {
     int8_times_fp32: ratio(times.fp32_ms, times.int8_ms),
     fp32_times_torch: ratio(times.torch_ms, times.fp32_ms),
   })
+  process.stderr.write(`${JSON.stringify(runs.at(-1))}\n`)
 }
 
 const models = Object.fromEntries(['fp32', 'int8'].map((kind) => [kind, encodeOnnx(encoder(kind))]))

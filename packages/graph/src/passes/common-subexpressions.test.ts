@@ -3,6 +3,7 @@ import { GraphBuilder } from '../builder.js'
 import { add, exp, mul } from '../functions/elementwise.js'
 import { dropout } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
+import { gradients } from '../gradients.js'
 import { shareCommonSubexpressions } from './common-subexpressions.js'
 
 const opsOf = (b: GraphBuilder) => shareCommonSubexpressions(b.build()).graph.nodes.map((node) => node.op)
@@ -37,12 +38,13 @@ it('keeps draws apart that are not of the same salt', () => {
 })
 
 it('does not undo recomputation', () => {
-  const b = new GraphBuilder('checkpointed')
-  const x = b.input('x', 'float32', ['N'])
-  const forward = exp(x)
-  const incoming = mul(forward, 3)
-  // As activation checkpointing writes it: the same forward pass of an input that waits for the gradient.
-  const again = exp(add(x, mul(reduceSum(incoming), 0)))
-  b.output('y', mul(incoming, again))
-  expect(opsOf(b).filter((op) => op === 'exp')).toHaveLength(2)
+  const forwards = (checkpointed: boolean) => {
+    const b = new GraphBuilder('twice forward')
+    const w = b.parameter('w', [4])
+    const part = () => exp(mul(b.input('x', 'float32', ['N', 4]), w))
+    const y = checkpointed ? b.recomputed(part) : part()
+    b.output('dw', gradients(reduceSum(exp(y)), [w])[0]!)
+    return opsOf(b).filter((op) => op === 'exp').length
+  }
+  expect([forwards(false), forwards(true)]).toEqual([2, 3])
 })
