@@ -122,6 +122,16 @@ describe('lower', () => {
     }
   })
 
+  it('makes the dropout factors of attention again in the backward pass instead of keeping them', () => {
+    const b = new GraphBuilder()
+    const x = b.input('x', 'float32', ['B', 'T', 8])
+    const seen = attention(x, x, x, { heads: 2, dropout: { p: 0.5, seed: b.input('seed', 'uint32', []), salt: 1 } })
+    const [dx] = gradients(reduceMean(mul(seen, seen)), [x])
+    b.output('dx', dx!)
+    // One comparison of hashes a mask.
+    expect(count(lower(b.build(), train), 'Less')).toBe(2)
+  })
+
   it('takes parameters from initializers, leaving the others inputs', () => {
     const b = new GraphBuilder()
     b.output('y', linear(b.input('x', 'float32', ['N', 2]), b.parameter('w', [2, 1]), b.parameter('b', [1])))

@@ -16,6 +16,8 @@ interface Form {
   mask?: NdArray
   bias?: NdArray
   p?: number
+  /** Row of the whole batch that this one begins with. */
+  firstRow?: number
   shapes?: Shape[]
   differentiate?: number[]
 }
@@ -24,10 +26,28 @@ const seed = 3_000_000_019
 
 /** Attention written out element by element; all that is optional is given by the form. */
 function attentionCase(name: string, form: Form): Case {
-  const { B = 2, Tq = 3, Tk = Tq, heads = 2, keyHeads = heads, D = 2, causal = false, mask, bias, p = 0, shapes } = form
+  const {
+    B = 2,
+    Tq = 3,
+    Tk = Tq,
+    heads = 2,
+    keyHeads = heads,
+    D = 2,
+    causal = false,
+    mask,
+    bias,
+    p = 0,
+    firstRow,
+    shapes,
+  } = form
   const q = random([B, Tq, heads * D], 1)
   const [k, v] = [random([B, Tk, keyHeads * D], 2), random([B, Tk, keyHeads * D], 3)]
-  const extra = [mask, bias, p > 0 ? list([seed], [], 'uint32') : undefined].filter((x) => x !== undefined)
+  const extra = [
+    mask,
+    bias,
+    p > 0 ? list([seed], [], 'uint32') : undefined,
+    firstRow === undefined ? undefined : list([firstRow], [], 'uint32'),
+  ].filter((x) => x !== undefined)
   const group = heads / keyHeads
   return {
     name,
@@ -36,7 +56,7 @@ function attentionCase(name: string, form: Form): Case {
     differentiate: form.differentiate ?? (bias ? [0, 1, 2, 3 + Number(mask !== undefined)] : [0, 1, 2]),
     build: (q, k, v, ...rest) => {
       const options = { mask: mask && rest.shift(), bias: bias && rest.shift() }
-      const dropout = p > 0 ? { p, seed: rest[0]!, salt: 5 } : undefined
+      const dropout = p > 0 ? { p, seed: rest[0]!, salt: 5, firstRow: rest[1] } : undefined
       return attention(q!, k!, v!, { heads, keyHeads, causal, ...options, dropout })
     },
     reference: (q, k, v, ...rest) => {
@@ -52,7 +72,7 @@ function attentionCase(name: string, form: Form): Case {
         }
         const kept = (s: number) => {
           if (p === 0) return 1
-          return keeps(b, (head * Tq + t) * Tk + s, seed, 5, p) ? 1 / (1 - p) : 0
+          return keeps(b + (firstRow ?? 0), (head * Tq + t) * Tk + s, seed, 5, p) ? 1 / (1 - p) : 0
         }
         return sum(Tk, (s) => kept(s) * softmaxOf(Tk, score, s) * v!.at(b, s, first + (c % D)))
       })
@@ -130,6 +150,7 @@ export const attentionCases: Case[] = [
   }),
   attentionCase('multi-query attention with a bias', { heads: 3, keyHeads: 1, bias: random([1, 3, 1, 3], 4) }),
   attentionCase('attention with dropout of its weights', { p: 0.4, causal: true, heads: 4, keyHeads: 2 }),
+  attentionCase('attention with dropout of a share of a batch', { p: 0.3, firstRow: 4 }),
   {
     name: 'attention where a row is all padding',
     inputs: [random([1, 2, 2], 1), random([1, 2, 2], 2), random([1, 2, 2], 3), flags([0, 0], [1, 2])],

@@ -62,6 +62,14 @@ describe.each(Object.entries(forms))('generation with a network like %s', (_name
       expect(await generator.generate([prompt], settings)).toEqual([together[row]])
   })
 
+  it('generates the same in a thread of its own', async () => {
+    const settings = { length: 7, seed: 2 }
+    const prompts = [[1, 2], [3]]
+    const away = await TextGenerator.open(model, weights(model, 8), { worker: true, threads: 2 })
+    expect(await away.generate(prompts, settings)).toEqual(await (await opened).generate(prompts, settings))
+    await away.release()
+  })
+
   it('streams what it generates, and ends at a stop token', async () => {
     const generator = await opened
     const settings = { length: 8, seed: 11 }
