@@ -7,8 +7,7 @@ import { reduceSum, reduceSumSquare } from './functions/reductions.js'
 import { concat, fill, pad, reshape, scatterElementsAdd, slice, unsqueeze } from './functions/shape.js'
 import { gradients } from './gradients.js'
 import type { Node, Value } from './graph.js'
-import type { Conv } from './ops/convolution.js'
-import { spatial } from './ops/windows.js'
+import { spatial, type Window } from './ops/windows.js'
 
 /** A node that reads a parameter, with the gradient of its output, summed over no examples. */
 interface Use {
@@ -147,7 +146,7 @@ const rules: Readonly<Record<string, (use: Use) => Part | undefined>> = {
   },
   conv: ({ which, x: [x, w], dy, node }) => {
     if (which === 0) return undefined
-    const conv = node.attributes as unknown as Conv
+    const conv = node.attributes as unknown as Convolution
     if (which === 1) return { gradient: () => convolutionGradients(x!, w!, dy, conv) }
     return {
       gradient: () =>
@@ -226,8 +225,12 @@ function rowsPart(table: Value, ids: Value, dy: Value, batch: Dim): Part | undef
   }
 }
 
+interface Convolution extends Window {
+  groups: number
+}
+
 /** [B, M, C / groups, ...kernel]: tap by tap, the product of the slopes with what the tap saw. */
-function convolutionGradients(x: Value, w: Value, dy: Value, { strides, pads, dilations, groups }: Conv): Value {
+function convolutionGradients(x: Value, w: Value, dy: Value, { strides, pads, dilations, groups }: Convolution): Value {
   const [batch, channels] = x.shape as [Dim, Dim]
   const filters = dy.shape[1]!
   const kernel = spatial(w.shape).map(Number)

@@ -4,6 +4,7 @@ export { NnError } from './errors.js'
 export type { BeamOptions, Hypothesis } from './generation/beam.js'
 export { type GenerationOptions, TextGenerator } from './generation/generate.js'
 export { type SamplingOptions, sampleToken } from './generation/sampling.js'
+export { padded, SequenceTranslator } from './generation/translate.js'
 export { type CsrMatrix, csrFromRows, type LinearModel, linearScores } from './linear/matrix.js'
 export { type RidgeSettings, trainRidge } from './linear/ridge.js'
 export type { Convergence, LinearSettings } from './linear/settings.js'
@@ -42,6 +43,7 @@ export {
 export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
+export { freezeAllBut, type GrownHead, growClasses } from './modules/fine-tuning.js'
 export { GroupNorm } from './modules/group-norm.js'
 export {
   constant as constantInitialiser,
@@ -78,13 +80,7 @@ export {
 export { initialise, Parameter, parameterCount, Statistic, walk } from './modules/tree.js'
 export { Autoencoder, type AutoencoderOptions } from './networks/autoencoder.js'
 export { Cnn, type CnnOptions } from './networks/cnn.js'
-export {
-  EncoderDecoder,
-  type EncoderDecoderOptions,
-  padded,
-  SequenceTranslator,
-  type TeacherInputs,
-} from './networks/encoder-decoder.js'
+export { EncoderDecoder, type EncoderDecoderOptions, type TeacherInputs } from './networks/encoder-decoder.js'
 export { GPT, type GptOptions, nextTokenLoss } from './networks/gpt.js'
 export { LanguageModel, type LanguageModelOptions, openReader } from './networks/language-model.js'
 export { LeNet } from './networks/lenet.js'
@@ -128,6 +124,7 @@ export { openSession, type Session, type SessionOptions } from './runtime/sessio
 export { ctcBeam, ctcGreedy } from './sequences/ctc.js'
 export { type LegalMoves, type Span, spanF1, TagScheme, type TagStyle } from './sequences/tags.js'
 export { type ChainScores, viterbi } from './sequences/viterbi.js'
+export { readCheckpoint } from './trainer/checkpoint.js'
 export {
   compileEvaluation,
   compileTraining,

@@ -1,4 +1,4 @@
-import { readSafetensors, type Tensor, writeSafetensors } from '@volant/graph'
+import { printShape, readSafetensors, type Tensor, writeSafetensors } from '@volant/graph'
 import { readIfThere, writeWhole } from '#platform'
 import { NnError } from '../errors.js'
 import type { EpochRecord } from './settings.js'
@@ -50,30 +50,72 @@ export async function saveCheckpoint(
   })
 }
 
-/** Reads a checkpoint of this very run; undefined when there is no file. Throws NnError `bad-checkpoint`, `other-run`. */
-export async function loadCheckpoint(file: string, fingerprint: string): Promise<Checkpoint | undefined> {
+/**
+ * Reads a checkpoint of this very run, which holds tensors of these dims; undefined when there is no file. Throws NnError
+ * `bad-checkpoint` (spoiled, cut short, of another version), `other-run` (naming what another model has or lacks).
+ */
+export async function loadCheckpoint(
+  file: string,
+  fingerprint: string,
+  expected: ReadonlyMap<string, readonly number[]>,
+): Promise<Checkpoint | undefined> {
   const bytes = await readIfThere(file)
   if (!bytes) return undefined
+  const { checkpoint, fingerprint: found } = open(file, bytes)
+  if (found === fingerprint) return checkpoint
+  const misfit = misfitOf(checkpoint.state, expected)
+  throw new NnError(
+    'other-run',
+    misfit
+      ? `Checkpoint "${file}" belongs to another model or optimiser: ${misfit}; delete it to start anew`
+      : `Checkpoint "${file}" belongs to a run with other settings or data, or of another version; delete it to start anew`,
+    { file, misfit },
+  )
+}
+
+/**
+ * The weights that a checkpoint of any run goes on from, with the optimiser's state, and the updates they have had: `initial` and
+ * `initialSteps` of a training that is to continue from them. Throws NnError `bad-checkpoint`.
+ */
+export async function readCheckpoint(file: string): Promise<{ weights: Map<string, Tensor>; steps: number }> {
+  const bytes = await readIfThere(file)
+  if (!bytes) throw new NnError('bad-checkpoint', `There is no checkpoint "${file}"`, { file })
+  const { state, progress } = open(file, bytes).checkpoint
+  return { weights: new Map(Object.entries(state)), steps: progress.step }
+}
+
+function open(file: string, bytes: Uint8Array): { checkpoint: Checkpoint; fingerprint: string | undefined } {
   const { tensors, metadata } = parse(file, bytes)
-  if (metadata['format'] !== FORMAT)
-    throw new NnError(
-      'bad-checkpoint',
-      `"${file}" is no checkpoint of this version (format ${metadata['format']}); delete it to start anew`,
-      { file },
-    )
-  if (metadata['fingerprint'] !== fingerprint)
-    throw new NnError(
-      'other-run',
-      `Checkpoint "${file}" belongs to a run with other settings or data; delete it to start anew`,
-      { file },
-    )
+  const { format, fingerprint } = metadata as Record<string, string | undefined>
+  if (format !== FORMAT) {
+    const what = format?.startsWith('volant-checkpoint-')
+      ? `was written by another version (format "${format}", this one reads "${FORMAT}")`
+      : 'is no checkpoint of a training'
+    throw new NnError('bad-checkpoint', `"${file}" ${what}; delete it to start anew`, { file, format })
+  }
   const state: Record<string, Tensor> = {}
   const best = new Map<string, Tensor>()
   for (const [name, tensor] of tensors) {
     if (name.startsWith(BEST)) best.set(name.slice(BEST.length), tensor)
     else state[name] = tensor
   }
-  return { progress: JSON.parse(metadata['progress']!, revive) as Progress, state, best }
+  const progress = JSON.parse(metadata['progress']!, revive) as Progress
+  return { checkpoint: { progress, state, best }, fingerprint }
+}
+
+/** The first difference in names and dims, as a clause. */
+function misfitOf(
+  state: Readonly<Record<string, Tensor>>,
+  expected: ReadonlyMap<string, readonly number[]>,
+): string | undefined {
+  for (const [path, dims] of expected) {
+    const found = state[path]
+    if (!found) return `it lacks "${path}"`
+    if (String(found.dims) !== String(dims))
+      return `"${path}" is ${printShape(found.dims)}, expected ${printShape(dims)}`
+  }
+  const extra = Object.keys(state).find((path) => !expected.has(path))
+  return extra === undefined ? undefined : `it has "${extra}"`
 }
 
 function parse(file: string, bytes: Uint8Array) {

@@ -5,6 +5,7 @@ import { MLP } from '../modules/linear.js'
 import { Parameter } from '../modules/tree.js'
 import { sgd } from '../optimisers/optimisers.js'
 import { findLearningRate } from './find-rate.js'
+import type { TrainSettings } from './settings.js'
 
 it('ends where a parabola runs away and suggests a rate at which it falls', async () => {
   // w' = w - 2 r w: falls for r < 1, fastest at 1/2, and runs away beyond 1.
@@ -31,10 +32,10 @@ it('ends where a parabola runs away and suggests a rate at which it falls', asyn
 
 it('passes on what is wrong with the range and with the training', async () => {
   const model = new MLP([1, 2])
-  const settings = {
+  const settings: Omit<TrainSettings, 'epochs' | 'schedule'> = {
     model,
-    inputs: { x: { dtype: 'float32', shape: ['B', 1] }, y: { dtype: 'int64', shape: ['B'] } } as const,
-    loss: (context: never, { x, y }: never) => crossEntropy(model.apply(context, x), y),
+    inputs: { x: { dtype: 'float32', shape: ['B', 1] }, y: { dtype: 'int64', shape: ['B'] } },
+    loss: (context, { x, y }) => crossEntropy(model.apply(context, x!), y!),
     data: { rows: 1, batch: () => Promise.reject(new Error('no such row')) },
     batchSize: 1,
     optimiser: sgd(),

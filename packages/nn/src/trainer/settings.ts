@@ -44,8 +44,13 @@ export interface TrainSettings extends Omit<TrainingGraph, 'accumulate' | 'paral
   readonly seed: number
   /** Batches whose gradients are summed for one update, default 1. */
   readonly accumulate?: number
-  /** First weights by path; what is absent is initialised. */
+  /**
+   * First weights by path; what is absent is initialised. May also hold optimiser state, as `readCheckpoint` gives it: it is taken
+   * where its dims fit.
+   */
   readonly initial?: ReadonlyMap<string, Tensor>
+  /** Updates that the optimiser state in `initial` has had, default 0; Adam corrects its means by their number. */
+  readonly initialSteps?: number
   /** Outputs that `validate` may ask for; default `{ loss }`. Dropout is off. */
   readonly predict?: (context: Context, inputs: Inputs) => Readonly<Record<string, Value>>
   /** Called after each epoch; the weights with the lowest score are the result. */

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { crossEntropy, tensorOf } from '@volant/graph'
+import { crossEntropy, tensorOf, writeSafetensors } from '@volant/graph'
 import { describe, expect, it } from 'vitest'
 import { meanSquaredError } from '../losses/regression.js'
 import { EmbeddingBag } from '../modules/embedding.js'
@@ -229,6 +229,7 @@ describe('a run', () => {
   it('stops at the step of the first NaN and names the parameter', async () => {
     const settings = bagSettings(false)
     const saved: TrainEvent[] = []
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'volant-train-')), 'run.checkpoint')
     let made = 0
     const poisoned = (rows: Int32Array, random: Random) => {
       const batch = settings.data.batch(rows, random) as Batch
@@ -238,10 +239,16 @@ describe('a run', () => {
     const training = train({
       ...settings,
       data: { ...settings.data, batch: poisoned },
+      checkpoint: { file, every: 1 },
       onEvent: (event) => saved.push(event),
     })
     await expect(training).rejects.toMatchObject({ code: 'not-finite', details: { step: 3, parameter: 'bag.table' } })
     expect(saved.filter(({ type }) => type === 'step').length).toBe(2)
+    await expect(training).rejects.toThrow(`checkpoint "${file}" keeps step 2`)
+    // The checkpoint is that of the last good step, from which a run without the poison goes on as if nothing had been.
+    const healed = await train({ ...settings, checkpoint: { file, every: 1 } })
+    expect(healed.parameters).toEqual((await train(settings)).parameters)
+    await rm(path.dirname(file), { recursive: true })
   })
 
   it('names the step when accumulated gradients overflow', async () => {
@@ -271,8 +278,28 @@ describe('a run', () => {
     const again = await train({ ...bagSettings(true), checkpoint })
     expect(again.parameters).toEqual(resumed.parameters)
     await expect(train({ ...bagSettings(true), checkpoint, clip: 0.2 })).rejects.toMatchObject({ code: 'other-run' })
-    await writeFile(file, 'spoiled')
-    await expect(train({ ...bagSettings(true), checkpoint })).rejects.toMatchObject({ code: 'bad-checkpoint' })
+    await expect(train({ ...xorSettings(), checkpoint })).rejects.toThrow(
+      `Checkpoint "${file}" belongs to another model or optimiser: it lacks "layers.0.weight"`,
+    )
+    const whole = await readFile(file)
+    const spoilt: [Uint8Array, string][] = [
+      [whole.subarray(0, whole.length - 1), 'cut short'],
+      [whole.subarray(0, 100), ''],
+      [whole.subarray(0, 3), ''],
+      [new Uint8Array(0), ''],
+      [Buffer.from('spoiled'), ''],
+      [
+        Buffer.from(whole.toString('latin1').replace('volant-checkpoint-1', 'volant-checkpoint-0'), 'latin1'),
+        'another version',
+      ],
+      [writeSafetensors(new Map([['w', tensorOf('float32', [1], [1])]])), 'no checkpoint of a training'],
+    ]
+    for (const [bytes, why] of spoilt) {
+      await writeFile(file, bytes)
+      const refused = train({ ...bagSettings(true), checkpoint })
+      await expect(refused).rejects.toMatchObject({ code: 'bad-checkpoint', message: expect.stringContaining(why) })
+      await expect(refused).rejects.toThrow(file)
+    }
     await rm(path.dirname(file), { recursive: true })
   })
 

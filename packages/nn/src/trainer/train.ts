@@ -1,5 +1,5 @@
-import { hashOf } from '#platform'
 import type { Tensor } from '@volant/graph'
+import { hashOf } from '#platform'
 import { NnError } from '../errors.js'
 import { initialise, parameterCount, walk } from '../modules/tree.js'
 import { averagePath, averagingScalars } from '../optimisers/averaging.js'
@@ -101,7 +101,8 @@ class Run {
       const predict = settings.predict ?? ((context, inputs) => ({ loss: settings.loss(context, inputs) }))
       await runtime.load('evaluate', compileEvaluation(settings.model, settings.inputs, predict, programs.averaged))
     }
-    const checkpoint = settings.checkpoint && (await loadCheckpoint(settings.checkpoint.file, run.#fingerprint))
+    const checkpoint =
+      settings.checkpoint && (await loadCheckpoint(settings.checkpoint.file, run.#fingerprint, run.#stateDims()))
     if (checkpoint) await run.#resume(checkpoint)
     else await runtime.write(run.#firstState())
     return run
@@ -148,7 +149,7 @@ class Run {
     const progress = this.#progress
     const learningRate = settings.schedule(progress.step, this.#totalSteps)
     const scalars = {
-      ...optimiserScalars(settings.optimiser, progress.step + 1, learningRate),
+      ...optimiserScalars(settings.optimiser, (settings.initialSteps ?? 0) + progress.step + 1, learningRate),
       ...averagingScalars(settings.average, progress.step + 1),
     }
     const random = new Random(settings.seed, `dropout/${progress.step}`)
@@ -164,7 +165,11 @@ class Run {
     const norm = Number(results['norm']!.data[0])
     progress.step++
     const squares = results['squares']!.data as Float32Array
-    refuseNotFinite({ step: progress.step, learningRate, loss, norm, squares, paths: this.programs.trained })
+    const saved =
+      settings.checkpoint && this.#savedStep >= 0
+        ? { file: settings.checkpoint.file, step: this.#savedStep }
+        : undefined
+    refuseNotFinite({ step: progress.step, learningRate, loss, norm, squares, paths: this.programs.trained, saved })
     progress.lossSum += loss * rows
     progress.lossRows += rows
     settings.onEvent?.({
@@ -227,7 +232,20 @@ class Run {
     const state: Record<string, Tensor> = {}
     for (const [path, tensor] of initialise(model, seed)) state[path] = chosen(path, tensor, initial?.get(path))
     const averages = [...this.programs.averaged].map((path) => [averagePath(path), state[path]!] as const)
-    return { ...state, ...this.#zeros([...this.programs.slots.keys()]), ...Object.fromEntries(averages) }
+    const slots = this.#zeros([...this.programs.slots.keys()])
+    for (const [path, { dims }] of Object.entries(slots)) {
+      const given = initial?.get(path)
+      if (given?.dtype === 'float32' && String(given.dims) === String(dims) && !this.#passing.has(path))
+        slots[path] = given
+    }
+    return { ...state, ...slots, ...Object.fromEntries(averages) }
+  }
+
+  /** What a checkpoint of this run holds. */
+  #stateDims(): Map<string, readonly number[]> {
+    const parameters = [...walk(this.settings.model).parameters].map(([{ shape }, path]) => [path, shape] as const)
+    const slots = [...this.programs.slots].filter(([path]) => !this.#passing.has(path))
+    return new Map([...parameters, ...slots])
   }
 
   #zeros(paths: readonly string[]): Record<string, Tensor> {
@@ -275,6 +293,7 @@ class Run {
       transforms,
       clip,
       average,
+      initialSteps: this.settings.initialSteps,
       key: checkpoint?.key,
     })
     return hashOf([...parts, seen])
