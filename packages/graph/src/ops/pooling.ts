@@ -1,17 +1,10 @@
-import { multiplyDims, type Shape, sizeOf } from '../dims.js'
-import { maxUnpool, shareAmongMaxima, spreadAverage, sumTiles } from '../functions/pooling.js'
+import { type Shape, sizeOf } from '../dims.js'
+import { maxUnpool, shareAmongMaxima, spreadAverage } from '../functions/pooling.js'
 import { gather, reshape } from '../functions/shape.js'
 import type { ValueInfo } from '../graph.js'
-import type { Emitter } from '../onnx/emitter.js'
-import { none, type OpTable, RuleViolation, row } from '../rule.js'
-import { tensorOf } from '../tensor.js'
+import { type OpTable, RuleViolation, row } from '../rule.js'
 import { requireDtype, requireFloat } from './shapes.js'
-import { type Kernel, onnxWindow, reachOf, requireWindow, spatial, windowCounts } from './windows.js'
-
-/** @public The table's declarations name it. */
-export interface AveragePool extends Kernel {
-  countPadding: boolean
-}
+import { type AveragePool, type Kernel, onnxWindow, reachOf, requireWindow, spatial, windowCounts } from './windows.js'
 
 const pooled = (x: ValueInfo, window: Kernel): ValueInfo => {
   requireFloat(x)
@@ -34,13 +27,6 @@ const areTiles = ({ kernel, strides, pads, dilations }: Kernel, size: Shape) =>
     return strides[i] === k && dilations[i] === 1 && typeof length === 'number' && length % k === 0
   }) && pads.every((n) => n === 0)
 
-const repeated = (emit: Emitter, x: string, kernel: readonly number[]): string =>
-  emit.op('Resize', [x, '', emit.tensor(tensorOf('float32', [kernel.length + 2], [1, 1, ...kernel]))], {
-    mode: 'nearest',
-    nearest_mode: 'floor',
-    coordinate_transformation_mode: 'asymmetric',
-  })
-
 export const pooling = {
   maxPool: row<Kernel>({
     // Saved: the place of each maximum in the whole of x, flattened.
@@ -60,26 +46,6 @@ export const pooling = {
         kernel_shape: attributes.kernel,
       }),
     ],
-  }),
-  // 1 where an element is the largest of its tile, else 0.
-  maxMask: row<{ kernel: readonly number[] }>({
-    shape: ({ x: [x] }) => [x!],
-    grad: none,
-    lower: ({ emit, names: [x, y], y: [mask], attributes: { kernel } }) => {
-      const largest = emit.op('Equal', [x!, repeated(emit, y!, kernel)])
-      return [emit.cast(largest, mask!.dtype)]
-    },
-  }),
-  // Each element fills its tile.
-  repeatTiles: row<{ kernel: readonly number[] }>({
-    shape: ({ x: [x], attributes: { kernel } }) => [
-      {
-        dtype: x!.dtype,
-        shape: [...x!.shape.slice(0, 2), ...spatial(x!.shape).map((n, i) => multiplyDims(n, kernel[i]!))],
-      },
-    ],
-    grad: ({ dy, attributes: { kernel } }) => [sumTiles(dy, kernel)],
-    lower: ({ emit, names: [x], attributes: { kernel } }) => [repeated(emit, x!, kernel)],
   }),
   maxUnpool: row<Kernel & { size: Shape }>({
     shape: ({ x: [dy, places], attributes: { size } }) => {

@@ -1,7 +1,6 @@
-import { apply } from '../functions/apply.js'
 import * as c from '../functions/convolution.js'
 import * as p from '../functions/pooling.js'
-import { ids, largest, list, nd, random, sum } from './array.js'
+import { ids, largest, nd, random, sum } from './array.js'
 import type { Case } from './case.js'
 
 /** Every index of a box, in row-major order. */
@@ -153,26 +152,6 @@ const unpoolCase = (name: string, strides: number[], origins: number[]): Case =>
   },
   reference: (dy, at) =>
     nd([2, 1, 2, 4], (b, _c, i, j) => sum(4, (k) => (at!.data[k] === b! * 8 + i! * 4 + j! ? dy!.data[k]! : 0))),
-})
-
-/** Two ties in the first tile; the mask marks both. */
-const maskCase: Case = {
-  name: 'maxMask of tiles 2×3',
-  inputs: [list([5, 1, 2, 3, 4, 9, 0, 5, 1, 3, 3, 8], [1, 1, 2, 6]), list([5, 9], [1, 1, 1, 2])],
-  build: (x, y) => apply('maxMask', [x!, y!], { kernel: [2, 3] }),
-  reference: (x, y) =>
-    nd([1, 1, 2, 6], (b, c, i, j) => (x!.at(b!, c!, i!, j!) === y!.at(b!, c!, 0, Math.floor(j! / 3)) ? 1 : 0)),
-}
-
-const repeatCase = (size: number[], kernel: number[]): Case => ({
-  name: `repeatTiles of ${size} by ${kernel}`,
-  inputs: [random([2, 2, ...size])],
-  shapes: [['B', 2, ...['H', 'W'].slice(-size.length)]],
-  build: (x) => p.repeatTiles(x!, kernel),
-  reference: (x) =>
-    nd([2, 2, ...size.map((n, i) => n * kernel[i]!)], (b, c, ...at) =>
-      x!.at(b!, c!, ...at.map((t, i) => Math.floor(t / kernel[i]!))),
-    ),
 })
 
 function adaptiveCase(kind: 'max' | 'average', size: number[], parts: number[]): Case {
@@ -377,9 +356,6 @@ export const imageCases: Case[] = [
       [1, 1],
     ],
   }),
-  maskCase,
-  repeatCase([3], [2]),
-  repeatCase([2, 3], [3, 2]),
   unpoolCase('apart', [2, 2], [0, 7, 9, 14]),
   unpoolCase('overlapping', [1, 2], [4, 5, 5, 9]),
   adaptiveCase('average', [6, 7], [3, 3]),
