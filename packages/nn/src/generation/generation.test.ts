@@ -1,7 +1,7 @@
 import { tensorOf } from '@volant/graph'
 import { afterAll, describe, expect, it } from 'vitest'
 import { initialise } from '../modules/tree.js'
-import { EncoderDecoder, padded, SequenceTranslator } from '../networks/encoder-decoder.js'
+import { EncoderDecoder } from '../networks/encoder-decoder.js'
 import { GPT, type GptOptions } from '../networks/gpt.js'
 import { Random } from '../random.js'
 import { openSession } from '../runtime/session.js'
@@ -9,6 +9,7 @@ import { beamSearch } from './beam.js'
 import { TextGenerator } from './generate.js'
 import { sampleToken } from './sampling.js'
 import { inferenceModel } from './steps.js'
+import { padded, SequenceTranslator } from './translate.js'
 
 /** First weights with larger numbers, so that the most likely token stands out. */
 const weights = (model: object, scale: number) =>
