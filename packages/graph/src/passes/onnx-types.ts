@@ -13,8 +13,6 @@ const always =
   (): Given =>
     types
 
-const first = (x: Given): Given => [x[0]]
-
 /** Types of the outputs where they are not all that of the first input. */
 const rules: Readonly<Record<string, (x: Given, node: OnnxNode) => Given>> = {
   Shape: always('int64'),
@@ -34,7 +32,6 @@ const rules: Readonly<Record<string, (x: Given, node: OnnxNode) => Given>> = {
   DequantizeLinear: (x) => [x[1]],
   MatMulInteger: always('int32'),
   ConvInteger: always('int32'),
-  SequenceEmpty: first,
 }
 for (const op of 'Equal Less Greater LessOrEqual GreaterOrEqual And Or Not IsNaN IsInf'.split(' '))
   Object.assign(rules, { [op]: always('bool') })

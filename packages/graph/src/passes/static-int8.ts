@@ -120,12 +120,11 @@ class QuantisedValues {
     this.#twins.set(name, name)
   }
 
-  /** Appends a node that passes numbers on. */
+  /** Appends a node that passes numbers on: what it gives has the scale of what it reads. */
   pass(node: OnnxNode): void {
-    const [from, to] = [node.inputs[0]!, node.outputs[0]!]
-    const scale = this.#scales.get(from)
-    if (scale) this.#scales.set(to, scale)
-    this.rewriter.keep(scale ? { ...node, inputs: [this.read(node, from), ...node.inputs.slice(1)] } : node)
+    const scale = this.#scales.get(node.inputs[0]!)
+    if (scale) this.#scales.set(node.outputs[0]!, scale)
+    this.rewriter.keep(node)
   }
 }
 
