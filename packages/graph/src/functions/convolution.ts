@@ -1,8 +1,7 @@
 import { addDims, multiplyDims, type Shape } from '../dims.js'
 import { GraphError } from '../error.js'
 import type { Value } from '../graph.js'
-import type { Conv } from '../ops/convolution.js'
-import { reachOf, spatial } from '../ops/windows.js'
+import { type Conv, reachOf, spatial } from '../ops/windows.js'
 import { apply } from './apply.js'
 import { type PerAxis, type WindowOptions, windowOf } from './windows.js'
 

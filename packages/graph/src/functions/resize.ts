@@ -1,7 +1,6 @@
 import { type Dim, divideDims, floorDivideDims, multiplyDims, printShape, type Shape } from '../dims.js'
 import { GraphError } from '../error.js'
 import type { Value } from '../graph.js'
-import type { Resize } from '../ops/resize.js'
 import { spatial } from '../ops/windows.js'
 import { apply } from './apply.js'
 import { mul } from './elementwise.js'
@@ -10,6 +9,15 @@ import { averagePool2d } from './pooling.js'
 import { reduceSum } from './reductions.js'
 import { reshape, transpose } from './shape.js'
 import type { PerAxis } from './windows.js'
+
+/** A resizing as attributes of its row. */
+export interface Resize {
+  /** Of the axes after batch and channels. */
+  size: Shape
+  mode: 'nearest' | 'linear'
+  /** For `linear`: corners meet corners, else pixels are squares that the image is cut into. */
+  alignCorners: boolean
+}
 
 export interface ResizeOptions {
   /** The new size of each axis after batch and channels; this or `scale`. */

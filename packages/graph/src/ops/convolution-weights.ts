@@ -2,8 +2,7 @@ import { addDims, type Dim, multiplyDims, type Shape, sizeOf } from '../dims.js'
 import type { Emitter } from '../onnx/emitter.js'
 import type { LowerContext } from '../rule.js'
 import type { DType } from '../tensor.js'
-import type { Conv } from './convolution.js'
-import { spatial } from './windows.js'
+import { type Conv, spatial } from './windows.js'
 
 /**
  * Tap by tap: dW[:,:,j] = Σ_batch dY X_jᵀ with X_j the inputs that tap j saw; all taps in one product where channels are few;

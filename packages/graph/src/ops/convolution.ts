@@ -6,11 +6,7 @@ import type { Emitter } from '../onnx/emitter.js'
 import { type OpTable, RuleViolation, row } from '../rule.js'
 import { weightGradient } from './convolution-weights.js'
 import { requireEqualDims, requireFloat, requireRank, sameDtype } from './shapes.js'
-import { onnxWindow, reachOf, requireWindow, spatial, type Window, windowCounts } from './windows.js'
-
-export interface Conv extends Window {
-  groups: number
-}
+import { type Conv, onnxWindow, reachOf, requireWindow, spatial, windowCounts } from './windows.js'
 
 const onnxConv = (conv: Conv) => ({ ...onnxWindow(conv), group: conv.groups })
 

@@ -13,6 +13,15 @@ export interface Kernel extends Window {
   kernel: readonly number[]
 }
 
+export interface Conv extends Window {
+  groups: number
+}
+
+export interface AveragePool extends Kernel {
+  /** Whether padded zeros count as elements. */
+  countPadding: boolean
+}
+
 export const onnxWindow = ({ strides, pads, dilations }: Window) => ({ strides, pads, dilations })
 
 /** The spatial axes: all but batch and channels. */
