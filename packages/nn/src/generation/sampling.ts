@@ -31,17 +31,31 @@ export function sampleToken(
   random: Random,
   seen: Iterable<number> = [],
 ): number {
-  const { temperature = 1, topK = logits.length, topP = 1, repetitionPenalty = 1 } = options
+  const { temperature = 1, repetitionPenalty = 1 } = options
   const scores = penalise(logits, seen, repetitionPenalty)
   if (temperature === 0) return largestOf(scores)
-  const limited = topK < scores.length || topP < 1
-  const order = Int32Array.from(scores, (_, token) => token)
-  if (limited) order.sort((a, b) => scores[b]! - scores[a]! || a - b)
-  const kept = order.subarray(0, topK)
-  const top = limited ? scores[kept[0]!]! : scores[largestOf(scores)]!
-  const shares = Float64Array.from(kept, (token) => Math.exp((scores[token]! - top) / temperature))
-  const nucleus = topP < 1 ? nucleusOf(shares, topP) : shares.length
-  return kept[draw(shares.subarray(0, nucleus), random)]!
+  const tokens = candidates(scores, options)
+  const top = scores[largestOf(scores)]!
+  const shares = new Float64Array(tokens.length)
+  for (let i = 0; i < tokens.length; i++) shares[i] = Math.exp((scores[tokens[i]!]! - top) / temperature)
+  return tokens[draw(shares, random)]!
+}
+
+/** The tokens to draw from. Only scores are sorted, and the few tokens that are left: much faster than sorting a vocabulary. */
+function candidates(
+  scores: Float32Array,
+  { temperature = 1, topK = scores.length, topP = 1 }: SamplingOptions,
+): Int32Array {
+  const all = new Int32Array(scores.length)
+  for (let token = 0; token < all.length; token++) all[token] = token
+  if (topK >= scores.length && topP === 1) return all
+  const falling = scores.slice().sort().reverse().subarray(0, topK)
+  const count = topP < 1 ? nucleusOf(falling, topP, temperature) : falling.length
+  const least = falling[count - 1]!
+  return all
+    .filter((token) => scores[token]! >= least)
+    .sort((a, b) => scores[b]! - scores[a]! || a - b)
+    .subarray(0, count)
 }
 
 /** Positive logits are divided, negative ones multiplied, so that both fall. */
@@ -55,8 +69,10 @@ function penalise(logits: Float32Array, seen: Iterable<number>, penalty: number)
   return scores
 }
 
-/** How many of the falling shares it takes to reach the probability p. */
-function nucleusOf(shares: Float64Array, p: number): number {
+/** How many of the falling scores it takes to reach the probability p of them all. */
+function nucleusOf(falling: Float32Array, p: number, temperature: number): number {
+  const shares = new Float64Array(falling.length)
+  for (let i = 0; i < shares.length; i++) shares[i] = Math.exp((falling[i]! - falling[0]!) / temperature)
   const enough = p * shares.reduce((a, b) => a + b, 0)
   let sum = 0
   for (let i = 0; i < shares.length; i++) {
