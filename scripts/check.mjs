@@ -38,6 +38,7 @@ check('types with tests', bin('typescript', 'tsc'), ['-p', 'tsconfig.test.json',
 )
 check('types with tests', bin('typescript', 'tsc'), ['-p', 'tsconfig.test.json'])
 check('types of the console', bin('typescript', 'tsc'), ['-p', 'packages/console'])
+check('types of the browser example', bin('typescript', 'tsc'), ['-p', 'examples/browser-training'])
 check(
   'import boundaries',
   bin('dependency-cruiser', 'depcruise'),
