@@ -1,17 +1,8 @@
-import { printShape, type Shape } from '../dims.js'
-import { spreadBack } from '../functions/resize.js'
+import { printShape } from '../dims.js'
+import { type Resize, spreadBack } from '../functions/resize.js'
 import { type OpTable, RuleViolation, row } from '../rule.js'
 import { requireFloat } from './shapes.js'
 import { spatial } from './windows.js'
-
-/** @public The table's declarations name it. */
-export interface Resize {
-  /** Of the axes after batch and channels. */
-  size: Shape
-  mode: 'nearest' | 'linear'
-  /** For `linear`: corners meet corners, else pixels are squares that the image is cut into. */
-  alignCorners: boolean
-}
 
 export const resizing = {
   resize: row<Resize>({
