@@ -4,7 +4,6 @@ import {
   fuseForInference,
   GraphBuilder,
   lower,
-  mergeProjections,
   quantiseDynamic,
   shareCommonSubexpressions,
 } from '@volant/graph'
@@ -13,13 +12,12 @@ import { Context, initialise, TransformerEncoder } from '@volant/nn'
 export const shape = { layers: 6, width: 384, heads: 12, hidden: 1536 }
 
 /** The ONNX model, `fp32` or `int8`. */
-export function encoder(kind, { merged = process.env.MERGED === '1' } = {}) {
+export function encoder(kind) {
   const model = new TransformerEncoder(shape)
   const builder = new GraphBuilder('encoder')
   const context = new Context(builder, model)
   builder.output('y', model.apply(context, context.input('x', 'float32', ['B', 'T', shape.width])))
-  const shared = shareCommonSubexpressions(fuseForInference(builder.build()).graph).graph
-  const graph = merged ? mergeProjections(shared).graph : shared
+  const { graph } = shareCommonSubexpressions(fuseForInference(builder.build()).graph)
   const lowered = lower(graph, { opset: 18, provider: 'cpu', mode: 'infer' }, initialise(model, 1))
   const { model: fp32 } = foldConstants(lowered)
   return kind === 'int8' ? quantiseDynamic(fp32).model : fp32
