@@ -8,7 +8,6 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lesson } from '../examples/browser-training/src/lesson.js'
-import { shapes } from '../examples/browser-training/src/points.js'
 
 const executablePath = [
   process.env['CHROMIUM_PATH'],
@@ -23,6 +22,9 @@ const types: Record<string, string> = {
   '.css': 'text/css',
   '.wasm': 'application/wasm',
 }
+/** The browser's. */
+declare const getComputedStyle: (node: unknown) => { readonly stroke: string }
+
 const steps = 150
 const seed = 7
 
@@ -68,26 +70,29 @@ describe.skipIf(!executablePath)('training in a real browser (skipped where ther
   }
   const text = (id: string) => page.locator(`#${id}`).textContent()
 
-  it.each(shapes)(`reaches the weights of the server after ${steps} updates: %s`, async (shape) => {
-    await open(`data=${shape}&steps=${steps}`)
-    await page.getByRole('button', { name: 'Start', exact: true }).click()
-    const found = await page.evaluate(async () => {
-      const { trained } = globalThis as unknown as { trained: Promise<Map<string, { data: Float32Array }>> }
-      return [...(await trained)].map(([name, { data }]) => [name, [...data]] as const)
-    })
-    const { model: _, ...onServer } = lesson(shape, { seed, steps })
-    const { parameters, history } = await train({ ...onServer.settings, threads: 1 })
-    expect(history.at(-1)!.loss).toBeLessThan(0.75 * history[0]!.loss) // it has learnt: there is something to compare
-    expect(found.map(([name]) => name)).toEqual([...parameters.keys()])
-    let largest = 0
-    for (const [name, weights] of found)
-      parameters.get(name)!.data.forEach((weight, i) => {
-        largest = Math.max(largest, Math.abs(Number(weight) - weights[i]!))
+  it.each(['moons', 'spirals'] as const)(
+    `reaches the weights of the server after ${steps} updates: %s`,
+    async (shape) => {
+      await open(`data=${shape}&steps=${steps}`)
+      await page.getByRole('button', { name: 'Start', exact: true }).click()
+      const found = await page.evaluate(async () => {
+        const { trained } = globalThis as unknown as { trained: Promise<Map<string, { data: Float32Array }>> }
+        return [...(await trained)].map(([name, { data }]) => [name, [...data]] as const)
       })
-    console.log(`${shape}: largest difference of a weight after ${steps} updates ${largest.toExponential(1)}`)
-    expect(largest).toBeLessThan(1e-4)
-    expect(await text('step')).toBe(`${steps} / ${steps}`)
-  })
+      const { model: _, ...onServer } = lesson(shape, { seed, steps })
+      const { parameters, history } = await train({ ...onServer.settings, threads: 1 })
+      expect(history.at(-1)!.loss).toBeLessThan(0.75 * history[0]!.loss) // it has learnt: there is something to compare
+      expect(found.map(([name]) => name)).toEqual([...parameters.keys()])
+      let largest = 0
+      for (const [name, weights] of found)
+        parameters.get(name)!.data.forEach((weight, i) => {
+          largest = Math.max(largest, Math.abs(Number(weight) - weights[i]!))
+        })
+      console.log(`${shape}: largest difference of a weight after ${steps} updates ${largest.toExponential(1)}`)
+      expect(largest).toBeLessThan(1e-4)
+      expect(await text('step')).toBe(`${steps} / ${steps}`)
+    },
+  )
 
   it('starts, pauses, goes on and starts over', async () => {
     await open('data=moons&steps=100000')
@@ -119,7 +124,10 @@ describe.skipIf(!executablePath)('training in a real browser (skipped where ther
     expect(await operations('backward').count()).toBeGreaterThan(10)
     expect(await page.locator('#graph g.backward.port').count()).toBe(6) // a gradient for each parameter
     const colour = (half: string) =>
-      operations(half).first().locator('rect').evaluate('(node) => getComputedStyle(node).stroke')
+      operations(half)
+        .first()
+        .locator('rect')
+        .evaluate((node) => getComputedStyle(node).stroke)
     expect(await colour('forward')).not.toBe(await colour('backward'))
   })
 

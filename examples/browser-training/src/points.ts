@@ -1,7 +1,6 @@
 import { Random } from '@volant/nn'
 
 export type Shape = 'moons' | 'rings' | 'spirals'
-export const shapes: readonly Shape[] = ['moons', 'rings', 'spirals']
 
 /** Points of the plane, mostly within -1 … 1, each with its class. */
 export interface Points {
