@@ -66,8 +66,8 @@ function smallest(): Uint8Array {
   return encodeOnnx({ irVersion: 8, opset: 18, producer: 'volant', metadata: {}, graph })
 }
 
-/** Without the place in ONNX Runtime's sources. */
-const firstSentence = (message: string) => message.replace(/^\S+\.cc:\d+ /, '').split('\n')[0]!
+/** Without the place in ONNX Runtime's sources and the condition that stands there. */
+const firstSentence = (message: string) => message.replace(/^\S+\.cc:\d+ (.* was false\. )?/, '').split('\n')[0]!
 
 /** The known name that takes the fewest edits (insertion, deletion, exchange of a letter). */
 function nearest(word: string): Device {
