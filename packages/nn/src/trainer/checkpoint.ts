@@ -1,6 +1,7 @@
 import { printShape, readSafetensors, type Tensor, writeSafetensors } from '@volant/graph'
 import { readIfThere, writeWhole } from '#platform'
 import { NnError } from '../errors.js'
+import type { LossScale } from './loss-scale.js'
 import type { EpochRecord } from './settings.js'
 
 /** Where a run stands between two updates, apart from its tensors. */
@@ -14,6 +15,8 @@ export interface Progress {
   bestScore: number
   bestEpoch: number
   stoppedEarly: boolean
+  /** Of a training in float16. */
+  lossScale?: LossScale
 }
 
 export interface Checkpoint {

@@ -1,7 +1,9 @@
 import {
   add,
   assertSafeAliasing,
+  convertToHalf,
   type DType,
+  div,
   encodeOnnx,
   type Graph,
   GraphBuilder,
@@ -39,6 +41,11 @@ export interface TrainingGraph {
   /** Largest global norm of the gradients. */
   readonly clip?: number
   readonly freeze?: readonly string[]
+  /**
+   * `float16`: matrix products and convolutions in 16 bits, all else, weights and optimiser in 32, the loss scaled by the input
+   * `lossScale`. Default `float32`.
+   */
+  readonly precision?: 'float32' | 'float16'
   /** Keep running means of the weights, for validation and result. */
   readonly average?: Averaging
   /** Sum the gradients of several batches before the update. */
@@ -76,7 +83,7 @@ export function compileTraining(settings: TrainingGraph): TrainingPrograms {
   const whole = forward.targets.filter(({ table }) => !table).map(({ path }) => path)
   const averaged = new Set(settings.average ? whole : [])
   if (!settings.accumulate && !settings.parallel) return { ...finishStep(settings, forward, slots), slots, averaged }
-  const accumulate = finishAccumulation(forward, slots)
+  const accumulate = finishAccumulation(settings, forward, slots)
   const { trained, programs } = finishApply(settings, forward, slots)
   return { programs: { accumulate, ...programs }, slots, trained, averaged }
 }
@@ -116,7 +123,7 @@ interface Target {
   readonly shape: readonly number[]
 }
 
-function appendForward({ model, inputs, loss: makeLoss, freeze, parallel }: TrainingGraph): Forward {
+function appendForward({ model, inputs, loss: makeLoss, freeze, parallel, precision }: TrainingGraph): Forward {
   const builder = new GraphBuilder('training')
   const context = new Context(builder, model, { training: true, freeze, rowAccess: true, sharded: parallel })
   const loss = makeLoss(context, declare(context, inputs))
@@ -131,7 +138,10 @@ function appendForward({ model, inputs, loss: makeLoss, freeze, parallel }: Trai
   const weight = builder.input('lossWeight', 'float32', [])
   const values = [...whole.map(({ value }) => value), ...byRow.map(({ rows }) => rows)]
   const weighted = mul(loss, weight)
-  const slopes = gradients(weighted, values)
+  const scale = precision === 'float16' ? builder.input('lossScale', 'float32', []) : undefined
+  const slopes = scale
+    ? gradients(mul(weighted, scale), values).map((slope) => div(slope, scale))
+    : gradients(weighted, values)
   const targets = [
     ...whole.map(({ path, value }) => ({ path, value, shape: value.shape as number[] })),
     ...byRow.map((table) => ({
@@ -167,11 +177,17 @@ function finishStep(settings: TrainingGraph, forward: Forward, slots: Slots) {
   const updates = outputUpdates(builder, next, rows)
   for (const [name, value] of Object.entries({ loss, norm: update.norm, squares: update.squares }))
     builder.output(name, value)
-  const step = program(builder, { updates, tables: rows.access, results: ['loss', 'norm', 'squares'], training: true })
+  const step = program(builder, {
+    updates,
+    tables: rows.access,
+    results: ['loss', 'norm', 'squares'],
+    training: true,
+    precision: settings.precision,
+  })
   return { programs: { step }, trained: targets.map(({ path }) => path) }
 }
 
-function finishAccumulation(forward: Forward, slots: Slots): Program {
+function finishAccumulation({ precision }: TrainingGraph, forward: Forward, slots: Slots): Program {
   const { builder, context, weighted, lossWeight, targets, observed } = forward
   const rows = new RowStates(context.tables, 'note')
   const next = new Map<string, Value>()
@@ -184,7 +200,7 @@ function finishAccumulation(forward: Forward, slots: Slots): Program {
   for (const { path, former } of observed) slots.set(shownPath(path), former.shape as number[])
   const shown = sumShown(builder, observed, lossWeight)
   const updates = outputUpdates(builder, [...next, ...shown], rows)
-  return program(builder, { updates, tables: rows.access, results: [], training: true })
+  return program(builder, { updates, tables: rows.access, results: [], training: true, precision })
 }
 
 /** Takes the accumulated gradients as its input; tables are updated in the rows noted meanwhile. */
@@ -285,11 +301,16 @@ function outputUpdates(builder: GraphBuilder, next: Iterable<readonly [string, V
   return updates
 }
 
-type ProgramParts = Pick<Program, 'results' | 'training'> & Partial<Program>
+type ProgramParts = Pick<Program, 'results' | 'training'> & Partial<Program> & Pick<TrainingGraph, 'precision'>
+
+/** What computes faster in 16 bits and does not lose much. */
+const products = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTranspose'])
 
 function program(builder: GraphBuilder, parts: ProgramParts, averaged: ReadonlySet<string> = new Set()): Program {
   const graph = readingAverages(withoutIdleInputs(builder.build()), averaged)
-  const model = lower(graph, { ...TARGET, mode: parts.training ? 'train' : 'infer' })
+  const whole = lower(graph, { ...TARGET, mode: parts.training ? 'train' : 'infer' })
+  const keep = ({ opType }: { opType: string }) => !products.has(opType)
+  const model = parts.precision === 'float16' ? convertToHalf(whole, { keep }).model : whole
   const { updates = [], tables = [], clear = [], sums = [], results, training } = parts
   assertSafeAliasing(
     model,

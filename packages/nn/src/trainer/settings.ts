@@ -138,6 +138,12 @@ export function checkSettings(settings: TrainSettings): void {
       refuse(`${name} is ${value}, expected an integer of at least 1`, { name, value })
   if (!Number.isInteger(seed)) refuse(`seed is ${seed}, expected an integer`, { seed })
   if (!(clip > 0)) refuse(`clip is ${clip}, expected a number above 0`, { clip })
+  if (settings.precision === 'float16' && (settings.device ?? 'cpu') === 'cpu')
+    throw new NnError(
+      'precision-not-here',
+      'train: precision "float16" needs a graphics card (device "cuda", "dml", "coreml" or "webgpu"); the processor converts such numbers to 32 bits and back, which is slower than float32',
+      { precision: 'float16', device: 'cpu' },
+    )
   if (settings.average) checkAveraging(settings.average)
   if (earlyStopping && !settings.validate) refuse('earlyStopping needs `validate`', {})
 }

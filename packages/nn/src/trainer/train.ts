@@ -13,6 +13,7 @@ import { type Checkpoint, loadCheckpoint, type Progress, saveCheckpoint } from '
 import { Clock } from './clock.js'
 import { compileEvaluation, compileTraining, type TrainingGraph, type TrainingPrograms } from './compile.js'
 import { refuseNotFinite } from './finite.js'
+import { firstLossScale, nextLossScale } from './loss-scale.js'
 import { epochOrder, type OrderSettings, type StepRows, stepsPerEpoch } from './order.js'
 import {
   checkSettings,
@@ -157,19 +158,27 @@ class Run {
     const together = 'step' in this.programs.programs
     for (const { tensors, rows: count, first } of batches) {
       const lossWeight = count / rows
-      const fed = { ...(together ? scalars : {}), lossWeight, seed: random.uint32(), firstRow: first }
+      const fed = {
+        ...(together ? scalars : {}),
+        ...this.#lossScale(),
+        lossWeight,
+        seed: random.uint32(),
+        firstRow: first,
+      }
       results = await runtime.step(together ? 'step' : 'accumulate', tensors, fed)
     }
     if (!together) results = await runtime.step('apply', {}, scalars)
     const loss = Number(results['loss']!.data[0])
     const norm = Number(results['norm']!.data[0])
     progress.step++
+    const overflow = Number.isFinite(loss) && this.#moveLossScale(Number.isFinite(norm))
     const squares = results['squares']!.data as Float32Array
     const saved =
       settings.checkpoint && this.#savedStep >= 0
         ? { file: settings.checkpoint.file, step: this.#savedStep }
         : undefined
-    refuseNotFinite({ step: progress.step, learningRate, loss, norm, squares, paths: this.programs.trained, saved })
+    if (!overflow)
+      refuseNotFinite({ step: progress.step, learningRate, loss, norm, squares, paths: this.programs.trained, saved })
     progress.lossSum += loss * rows
     progress.lossRows += rows
     settings.onEvent?.({
@@ -182,6 +191,20 @@ class Run {
       learningRate,
       ...this.#clock.tick(progress.step, rows),
     })
+  }
+
+  #lossScale(): Record<string, number> {
+    return this.settings.precision === 'float16'
+      ? { lossScale: (this.#progress.lossScale ?? firstLossScale).scale }
+      : {}
+  }
+
+  /** True when gradients overflowed in float16: the update was left out, the next one is scaled less. */
+  #moveLossScale(finite: boolean): boolean {
+    if (this.settings.precision !== 'float16') return false
+    const next = nextLossScale(this.#progress.lossScale ?? firstLossScale, finite)
+    if (next) this.#progress.lossScale = next
+    return !finite && next !== undefined
   }
 
   async #endEpoch(): Promise<void> {
