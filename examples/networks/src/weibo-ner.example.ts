@@ -85,7 +85,7 @@ const { bestEpoch } = await train({
     }),
   },
   batchSize: 32,
-  epochs: options.epochs ?? 20,
+  epochs: options.epochs ?? 12,
   optimiser: adamW({ weightDecay: 0.01 }),
   schedule: warmUp(0.1, cosine(0.003)),
   clip: 5,
