@@ -16,7 +16,7 @@ const threads = Number(process.env.THREADS)
 
 contest(async () => {
   const { batch, context } = shape
-  const model = new GPT({ ...shape, bias: false })
+  const model = new GPT({ ...shape, bias: false, positions: 'rotary' })
   process.stderr.write(`ours: ${parameterCount(model)} parameters\n`)
   const { clip, learningRate, ...adam } = settings
   const ids = { dtype: 'int64', shape: ['B', 'T'] }
