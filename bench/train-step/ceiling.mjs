@@ -25,6 +25,8 @@ contest(async () => {
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     enableMemPattern: false,
+    // Threads that spin after their turn would take the cores of the next contestant.
+    extra: { session: { force_spinning_stop: '1' } },
   })
   // Fetching only the smallest output costs nothing and still runs every product.
   return async () => {
