@@ -134,6 +134,7 @@ export {
   type TrainingPrograms,
 } from './trainer/compile.js'
 export { findLearningRate, type RateCurve, type RatePoint, type RateRange } from './trainer/find-rate.js'
+export { firstState } from './trainer/first-state.js'
 export type {
   Batch,
   EpochRecord,

@@ -11,12 +11,15 @@ function filled(shape: readonly number[], next: () => number): Float32Array {
   return data
 }
 
+/** All elements the same. */
 export const constant =
   (value: number): Initialiser =>
   (shape) =>
     new Float32Array(elementCount(shape)).fill(value)
 
+/** All elements 0. */
 export const zeros = constant(0)
+/** All elements 1. */
 export const ones = constant(1)
 
 /** Normal with mean 0. */

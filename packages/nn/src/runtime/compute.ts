@@ -14,6 +14,7 @@ export async function compute<Name extends string>(
   feeds: Readonly<Record<string, Tensor>> = {},
 ): Promise<Record<Name, Nested>> {
   const names = Object.keys(values) as Name[]
+  if (names.length === 0) return {} as Record<Name, Nested>
   const builder = values[names[0]!].builder as GraphBuilder
   const graph = builder.build(names.map((name) => ({ name, value: values[name].id })))
   const used = new Set([...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ value }) => value)])

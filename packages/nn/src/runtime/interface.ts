@@ -10,7 +10,7 @@ export interface Runtime {
   load(name: string, program: Program): Promise<void>
   /**
    * Runs a program once. The batch's buffers move to the runtime and are gone for the caller; `scalars` become inputs of
-   * shape [], float32, or uint32 where the name is `seed` or `firstRow`. Resolves to the program's results.
+   * shape [] and of the dtype that the program has there. Resolves to the program's results.
    */
   step(name: string, batch: Record<string, Tensor>, scalars?: Record<string, number>): Promise<Record<string, Tensor>>
   /** Copies of resident tensors; of all when none are named. */

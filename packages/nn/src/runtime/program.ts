@@ -13,7 +13,7 @@ export interface Program {
   readonly clear: readonly string[]
   /**
    * Resident tensors replaced by their sum over the processes that train together, before the run; of tables: the rows noted
-   * by any of them. Empty when this process trains alone.
+   * by any of them. Empty when this process trains alone, and in all programs of a runtime but one.
    */
   readonly sums: readonly string[]
   /** True when the graph holds a backward pass. */

@@ -72,8 +72,7 @@ export function remoteRuntime(caller: Caller, settings: { threads?: number; devi
       const feeds = Object.fromEntries(
         Object.entries(batch).map(([input, tensor]) => [input, transferable(tensor, 'move')]),
       )
-      for (const [input, value] of Object.entries(scalars)) feeds[input] = scalar(input, value)
-      return (await caller.call('run', [name, feeds], buffersOf(feeds))) as Record<string, Tensor>
+      return (await caller.call('run', [name, feeds, scalars], buffersOf(feeds))) as Record<string, Tensor>
     },
     async read(names) {
       return (await caller.call('read', [names])) as Record<string, Tensor>
@@ -89,14 +88,6 @@ export function remoteRuntime(caller: Caller, settings: { threads?: number; devi
 }
 
 export const releasedError = (what: string) => new NnError('released', `The ${what} was released; open another`)
-
-const unsigned = new Set(['seed', 'firstRow'])
-
-function scalar(input: string, value: number): Tensor {
-  return unsigned.has(input)
-    ? { dtype: 'uint32', dims: [], data: Uint32Array.of(value) }
-    : { dtype: 'float32', dims: [], data: Float32Array.of(value) }
-}
 
 /** The error of the thread, its class restored, its stack followed by ours. */
 function revive({ name, message, code, details, stack }: NonNullable<Response['error']>): Error {

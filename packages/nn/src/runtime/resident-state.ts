@@ -63,12 +63,16 @@ export class ResidentState {
   }
 
   /** Runs a program on a batch and the resident state; returns its results. */
-  async run(name: string, batch: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  async run(
+    name: string,
+    batch: Record<string, Tensor>,
+    scalars: Readonly<Record<string, number>> = {},
+  ): Promise<Record<string, Tensor>> {
     const program = this.#programs.get(name)
     if (!program) throw new NnError('unknown-program', `There is no program "${name}"; load it first`, { name })
     if (program.sums.length > 0) this.#sumOverProcesses(program)
     const tables = program.tables.map((access) => this.#choose(access, batch))
-    const feeds = this.#feeds(program, batch, tables)
+    const feeds = this.#feeds(program, batch, scalars, tables)
     if (!program.places) {
       const fetches = Object.fromEntries(program.results.map((output) => [output, null]))
       const outputs = await runSession(program.onnx, feeds, fetches)
@@ -127,14 +131,21 @@ export class ResidentState {
     return found
   }
 
-  #feeds(program: Loaded, batch: Record<string, Tensor>, tables: readonly Chosen[]): Feeds {
+  #feeds(
+    program: Loaded,
+    batch: Record<string, Tensor>,
+    scalars: Readonly<Record<string, number>>,
+    tables: readonly Chosen[],
+  ): Feeds {
     const feeds: Feeds = {}
     for (const name of program.state) feeds[name] = this.#resident(name).ort
     for (const { fed } of tables) Object.assign(feeds, fed)
     for (const port of program.onnx.inputs) {
       if (port.name in feeds) continue
-      checkFeed(port, batch[port.name])
-      feeds[port.name] = this.#toOrt(batch[port.name]!)
+      const number = scalars[port.name]
+      const tensor = number === undefined ? batch[port.name] : tensorOf(port.dtype, [], [number])
+      checkFeed(port, tensor)
+      feeds[port.name] = this.#toOrt(tensor!)
     }
     return feeds
   }

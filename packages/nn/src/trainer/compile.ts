@@ -219,7 +219,7 @@ function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
   const update = appendUpdate(builder, trained, settings.optimiser, { clip: settings.clip })
   const statistics = moveStatistics(shownBefore(builder, forward.observed), update.finite)
   const updates = outputUpdates(builder, [...update.next, ...statistics], rows)
-  const loss = mul(builder.parameter(lossPath, []), 1)
+  const loss = builder.parameter(lossPath, [])
   for (const [name, value] of Object.entries({ loss, norm: update.norm, squares: update.squares }))
     builder.output(name, value)
   const shown = forward.observed.map(({ path }) => shownPath(path))

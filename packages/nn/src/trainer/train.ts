@@ -1,7 +1,7 @@
 import type { Tensor } from '@volant/graph'
 import { hashOf } from '#platform'
 import { NnError } from '../errors.js'
-import { initialise, parameterCount, walk } from '../modules/tree.js'
+import { parameterCount, walk } from '../modules/tree.js'
 import { averagePath, averagingScalars } from '../optimisers/averaging.js'
 import { optimiserScalars } from '../optimisers/update.js'
 import { shareOf } from '../parallel/shard.js'
@@ -13,6 +13,7 @@ import { type Checkpoint, loadCheckpoint, type Progress, saveCheckpoint } from '
 import { Clock } from './clock.js'
 import { compileEvaluation, compileTraining, type TrainingGraph, type TrainingPrograms } from './compile.js'
 import { refuseNotFinite } from './finite.js'
+import { firstState, zeros } from './first-state.js'
 import { firstLossScale, nextLossScale } from './loss-scale.js'
 import { epochOrder, type OrderSettings, type StepRows, stepsPerEpoch } from './order.js'
 import {
@@ -247,21 +248,22 @@ class Run {
     this.#best = best
     this.#savedStep = progress.step
     this.#clock.start(progress.step)
-    await this.runtime.write({ ...this.#zeros([...this.#passing]), ...state })
+    const passing = [...this.programs.slots].filter(([path]) => this.#passing.has(path))
+    await this.runtime.write({ ...zeros(passing), ...state })
   }
 
   #firstState(): Record<string, Tensor> {
     const { model, seed, initial } = this.settings
-    const state: Record<string, Tensor> = {}
-    for (const [path, tensor] of initialise(model, seed)) state[path] = chosen(path, tensor, initial?.get(path))
-    const averages = [...this.programs.averaged].map((path) => [averagePath(path), state[path]!] as const)
-    const slots = this.#zeros([...this.programs.slots.keys()])
-    for (const [path, { dims }] of Object.entries(slots)) {
+    const { slots, averaged } = this.programs
+    const state = firstState(model, this.programs, seed)
+    for (const path of walk(model).parameters.values()) state[path] = chosen(path, state[path]!, initial?.get(path))
+    for (const [path, dims] of slots) {
       const given = initial?.get(path)
       if (given?.dtype === 'float32' && String(given.dims) === String(dims) && !this.#passing.has(path))
-        slots[path] = given
+        state[path] = given
     }
-    return { ...state, ...slots, ...Object.fromEntries(averages) }
+    for (const path of averaged) state[averagePath(path)] = state[path]!
+    return state
   }
 
   /** What a checkpoint of this run holds. */
@@ -269,15 +271,6 @@ class Run {
     const parameters = [...walk(this.settings.model).parameters].map(([{ shape }, path]) => [path, shape] as const)
     const slots = [...this.programs.slots].filter(([path]) => !this.#passing.has(path))
     return new Map([...parameters, ...slots])
-  }
-
-  #zeros(paths: readonly string[]): Record<string, Tensor> {
-    return Object.fromEntries(
-      paths.map((path) => {
-        const dims = this.programs.slots.get(path)!
-        return [path, { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) }]
-      }),
-    )
   }
 
   *#stepsFrom(first: number) {
