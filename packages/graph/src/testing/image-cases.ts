@@ -12,11 +12,16 @@ const sumOver = (dims: readonly number[], term: (at: number[]) => number) =>
 
 const isInside = (at: readonly number[], dims: readonly number[]) => at.every((i, axis) => i >= 0 && i < dims[axis]!)
 
+/** Padding of each axis, before and after it; a number stands for both. */
+type Padding = readonly (number | readonly [before: number, after: number])[]
+
+const pairs = (padding: Padding) => padding.map((n): [number, number] => (typeof n === 'number' ? [n, n] : [...n]))
+
 interface ConvCase {
   size: number[]
   kernel: number[]
   stride?: number[]
-  padding?: [number, number][]
+  padding?: Padding
   dilation?: number[]
   groups?: number
   /** Channels and filters of a group. */
@@ -28,26 +33,26 @@ interface ConvCase {
 function convCases({ size, kernel, groups = 1, channels = 3, filters = 2, ...window }: ConvCase): Case[] {
   const stride = window.stride ?? size.map(() => 1)
   const dilation = window.dilation ?? size.map(() => 1)
-  const padding = window.padding ?? size.map(() => [0, 0])
+  const padding = pairs(window.padding ?? size.map(() => 0))
   const [C, M] = [channels * groups, filters * groups]
   const counts = size.map((length, i) => {
-    const padded = length + padding[i]![0]! + padding[i]![1]!
+    const padded = length + padding[i]![0] + padding[i]![1]
     return Math.floor((padded - dilation[i]! * (kernel[i]! - 1) - 1) / stride[i]!) + 1
   })
   const attributes = {
     strides: stride,
     dilations: dilation,
-    pads: [...padding.map(([before]) => before!), ...padding.map(([, after]) => after!)],
+    pads: [...padding.map(([before]) => before), ...padding.map(([, after]) => after)],
     groups,
   }
   const source = (at: number[], tap: number[]) =>
-    at.map((t, i) => t * stride[i]! + tap[i]! * dilation[i]! - padding[i]![0]!)
+    at.map((t, i) => t * stride[i]! + tap[i]! * dilation[i]! - padding[i]![0])
   const x = random([2, C, ...size], 1)
   const w = random([M, channels, ...kernel], 2)
   const dy = random([2, M, ...counts], 3)
   const names = ['H', 'W'].slice(-size.length)
   const label = `of ${size} by ${kernel}, stride ${stride}, padding ${padding.join(' ')}, dilation ${dilation}, groups ${groups}`
-  const options = { stride, dilation, padding: padding as [number, number][], groups }
+  const options = { stride, dilation, padding, groups }
   const convolve = size.length === 1 ? c.conv1d : c.conv2d
   const tolerance = 1e-4
   return [
@@ -109,14 +114,14 @@ interface PoolCase {
   size: number[]
   kernel: number[]
   stride?: number[]
-  padding?: [number, number][]
+  padding?: Padding
   dilation?: number[]
   countPadding?: boolean
 }
 
 function poolCase(kind: 'max' | 'average', { size, kernel, countPadding, ...window }: PoolCase): Case {
   const stride = window.stride ?? kernel
-  const padding = window.padding ?? size.map((): [number, number] => [0, 0])
+  const padding = pairs(window.padding ?? size.map(() => 0))
   const dilation = window.dilation ?? size.map(() => 1)
   const counts = size.map((length, i) => {
     const reach = dilation[i]! * (kernel[i]! - 1) + 1
@@ -175,19 +180,12 @@ export const imageCases: Case[] = [
   ...convCases({ size: [5], kernel: [3] }),
   ...convCases({ size: [4], kernel: [2], channels: 5 }),
   ...convCases({ size: [3, 4], kernel: [2, 3], stride: [1, 2], groups: 2, channels: 5, filters: 1 }),
-  ...convCases({ size: [7], kernel: [3], padding: [[1, 1]], stride: [2] }),
-  ...convCases({ size: [8], kernel: [3], padding: [[1, 1]], stride: [2] }),
-  ...convCases({ size: [7], kernel: [2], dilation: [3], padding: [[2, 2]] }),
+  ...convCases({ size: [7], kernel: [3], padding: [1], stride: [2] }),
+  ...convCases({ size: [8], kernel: [3], padding: [1], stride: [2] }),
+  ...convCases({ size: [7], kernel: [2], dilation: [3], padding: [2] }),
   ...convCases({ size: [4], kernel: [1], stride: [3] }),
   ...convCases({ size: [6], kernel: [3], padding: [[2, 0]], groups: 2 }),
-  ...convCases({
-    size: [4, 5],
-    kernel: [3, 3],
-    padding: [
-      [1, 1],
-      [1, 1],
-    ],
-  }),
+  ...convCases({ size: [4, 5], kernel: [3, 3], padding: [1, 1] }),
   ...convCases({
     size: [5, 4],
     kernel: [3, 2],
@@ -196,72 +194,14 @@ export const imageCases: Case[] = [
       [2, 0],
     ],
   }),
-  ...convCases({
-    size: [6, 5],
-    kernel: [3, 3],
-    padding: [
-      [1, 1],
-      [1, 1],
-    ],
-    stride: [2, 2],
-    channels: 1,
-  }),
-  ...convCases({
-    size: [6, 7],
-    kernel: [2, 3],
-    stride: [2, 1],
-    dilation: [1, 2],
-    padding: [
-      [0, 0],
-      [1, 2],
-    ],
-  }),
+  ...convCases({ size: [6, 5], kernel: [3, 3], padding: [1, 1], stride: [2, 2], channels: 1 }),
+  ...convCases({ size: [6, 7], kernel: [2, 3], stride: [2, 1], dilation: [1, 2], padding: [0, [1, 2]] }),
   ...convCases({ size: [4, 4], kernel: [1, 1], stride: [2, 2] }),
   ...convCases({ size: [4, 3], kernel: [1, 1] }),
-  ...convCases({
-    size: [4, 4],
-    kernel: [3, 3],
-    padding: [
-      [1, 1],
-      [1, 1],
-    ],
-    groups: 2,
-  }),
-  ...convCases({
-    size: [4, 5],
-    kernel: [3, 3],
-    padding: [
-      [1, 1],
-      [1, 1],
-    ],
-    groups: 3,
-    channels: 1,
-    filters: 1,
-  }),
-  ...convCases({
-    size: [5, 5],
-    kernel: [3, 3],
-    padding: [
-      [1, 1],
-      [1, 1],
-    ],
-    stride: [2, 2],
-    groups: 3,
-    channels: 1,
-    filters: 1,
-  }),
-  ...convCases({
-    size: [4, 4],
-    kernel: [3, 3],
-    padding: [
-      [2, 2],
-      [2, 2],
-    ],
-    dilation: [2, 2],
-    groups: 2,
-    channels: 1,
-    filters: 2,
-  }),
+  ...convCases({ size: [4, 4], kernel: [3, 3], padding: [1, 1], groups: 2 }),
+  ...convCases({ size: [4, 5], kernel: [3, 3], padding: [1, 1], groups: 3, channels: 1, filters: 1 }),
+  ...convCases({ size: [5, 5], kernel: [3, 3], padding: [1, 1], stride: [2, 2], groups: 3, channels: 1, filters: 1 }),
+  ...convCases({ size: [4, 4], kernel: [3, 3], padding: [2, 2], dilation: [2, 2], groups: 2, channels: 1, filters: 2 }),
   {
     name: "conv2d with padding 'same' and a stride",
     inputs: [random([1, 1, 5, 4]), random([1, 1, 2, 2], 2)],
@@ -311,18 +251,10 @@ export const imageCases: Case[] = [
       nd([1, 2, 4, 4], (_b, m, i, j) => x!.at(0, m!, i! >> 1, j! >> 1) * w!.at(m!, 0, i! % 2, j! % 2)),
   },
   poolCase('max', { size: [6], kernel: [2] }),
-  poolCase('max', { size: [7], kernel: [3], stride: [1], padding: [[1, 1]] }),
+  poolCase('max', { size: [7], kernel: [3], stride: [1], padding: [1] }),
   poolCase('max', { size: [4, 6], kernel: [2, 2] }),
   poolCase('max', { size: [5, 7], kernel: [2, 3] }),
-  poolCase('max', {
-    size: [5, 6],
-    kernel: [3, 3],
-    stride: [2, 2],
-    padding: [
-      [1, 1],
-      [1, 0],
-    ],
-  }),
+  poolCase('max', { size: [5, 6], kernel: [3, 3], stride: [2, 2], padding: [1, [1, 0]] }),
   poolCase('max', {
     size: [6, 5],
     kernel: [2, 2],
@@ -334,28 +266,11 @@ export const imageCases: Case[] = [
   }),
   poolCase('max', { size: [6, 6], kernel: [2, 2], stride: [1, 2], dilation: [2, 3] }),
   poolCase('average', { size: [6], kernel: [3] }),
-  poolCase('average', { size: [7], kernel: [3], stride: [2], padding: [[1, 1]] }),
+  poolCase('average', { size: [7], kernel: [3], stride: [2], padding: [1] }),
   poolCase('average', { size: [4, 6], kernel: [2, 2] }),
   poolCase('average', { size: [5, 7], kernel: [2, 3] }),
-  poolCase('average', {
-    size: [5, 6],
-    kernel: [3, 3],
-    stride: [2, 1],
-    padding: [
-      [1, 1],
-      [1, 0],
-    ],
-    countPadding: false,
-  }),
-  poolCase('average', {
-    size: [5, 6],
-    kernel: [3, 3],
-    stride: [1, 2],
-    padding: [
-      [1, 1],
-      [1, 1],
-    ],
-  }),
+  poolCase('average', { size: [5, 6], kernel: [3, 3], stride: [2, 1], padding: [1, [1, 0]], countPadding: false }),
+  poolCase('average', { size: [5, 6], kernel: [3, 3], stride: [1, 2], padding: [1, 1] }),
   unpoolCase('apart', [2, 2], [0, 7, 9, 14]),
   unpoolCase('overlapping', [1, 2], [4, 5, 5, 9]),
   adaptiveCase('average', [6, 7], [3, 3]),
