@@ -4,18 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { train } from '@volant/nn'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lesson } from '../examples/browser-training/src/lesson.js'
+import { hasChromium, launchChromium } from './chromium.js'
 
-const executablePath = [
-  process.env['CHROMIUM_PATH'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((file) => file && existsSync(file))
-const args = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync']
 const types: Record<string, string> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -28,7 +22,7 @@ declare const getComputedStyle: (node: unknown) => { readonly stroke: string }
 const steps = 150
 const seed = 7
 
-describe.skipIf(!executablePath)('training in a real browser (skipped where there is no Chromium)', () => {
+describe.skipIf(!hasChromium)('training in a real browser (skipped where there is no Chromium)', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'volant-browser-'))
   const asked: string[] = []
   const errors: string[] = []
@@ -48,7 +42,7 @@ describe.skipIf(!executablePath)('training in a real browser (skipped where ther
     }).listen(0, '127.0.0.1')
     await new Promise((listening) => server.once('listening', listening))
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    browser = await chromium.launch({ executablePath, args })
+    browser = await launchChromium()
     page = await browser.newPage({ viewport: { width: 1400, height: 960 }, locale: 'en-GB' })
     page.on('pageerror', ({ message }) => errors.push(message))
     page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))

@@ -1,26 +1,11 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { VolantClient } from '@volant/client'
 import { startServer } from '@volant/server'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-
-const executablePath = [
-  process.env['CHROMIUM_PATH'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((file) => file && existsSync(file))
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import { hasChromium, launchChromium } from './chromium.js'
 
 const subjects = {
   card: [
@@ -51,7 +36,7 @@ const rows = Object.entries(subjects).flatMap(([queue, texts]) =>
   ),
 )
 
-describe.skipIf(!executablePath)('the page, in a real browser (skipped where there is no Chromium)', () => {
+describe.skipIf(!hasChromium)('the page, in a real browser (skipped where there is no Chromium)', () => {
   const dataFolder = mkdtempSync(path.join(tmpdir(), 'volant-page-'))
   let server: Awaited<ReturnType<typeof startServer>>
   let browser: Browser
@@ -88,7 +73,7 @@ describe.skipIf(!executablePath)('the page, in a real browser (skipped where the
         { message: 'where is the money' },
       ],
     })
-    browser = await chromium.launch({ executablePath, args })
+    browser = await launchChromium()
     page = await browser.newPage({ viewport: { width: 1400, height: 1100 }, locale: 'en-GB' })
     page.on('pageerror', (error) => errors.push(error.message))
     await page.goto(server.url)
