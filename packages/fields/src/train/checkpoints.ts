@@ -18,11 +18,8 @@ export async function resumable<T>(
 ): Promise<T> {
   if (!task.checkpoints) return train(undefined)
   await mkdir(task.checkpoints, { recursive: true })
-  const { keys, rows, labels } = task.train
-  const key = createHash('sha256')
-    .update(JSON.stringify([keys, labels, task.spec]))
-    .digest('hex')
-  const checkpoint = { file: join(task.checkpoints, `${name}-${rows}.checkpoint`), every: EVERY, key }
+  const file = join(task.checkpoints, `${name}-${task.train.rows}.checkpoint`)
+  const checkpoint = { file, every: EVERY, key: keyOf(task) }
   try {
     return await train(checkpoint)
   } catch (error) {
@@ -30,4 +27,18 @@ export async function resumable<T>(
     await rm(checkpoint.file, { force: true })
     return train(checkpoint)
   }
+}
+
+/** A hash of the spec and of all that is learnt from or chosen by: the columns as they were read. */
+function keyOf({ spec, train, valid }: Pick<Task, 'spec' | 'train' | 'valid'>): string {
+  const hash = createHash('sha256').update(JSON.stringify(spec))
+  for (const { inputs, labels } of [train, valid]) {
+    for (const [name, values] of [...Object.entries(inputs), ...Object.entries(labels)]) {
+      hash.update(JSON.stringify([name, values.length]))
+      // In pieces, as a whole column of long texts may be longer than a string can be.
+      for (let from = 0; from < values.length; from += 1000)
+        hash.update(JSON.stringify(values.slice(from, from + 1000)))
+    }
+  }
+  return hash.digest('hex')
 }
