@@ -142,6 +142,7 @@ export {
   concat,
   dimension,
   expand,
+  flip,
   fill,
   gather,
   gatherElements,

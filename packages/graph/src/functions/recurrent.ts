@@ -1,6 +1,6 @@
 import { GraphError } from '../error.js'
 import type { Value } from '../graph.js'
-import type { Direction } from '../ops/recurrent-scan.js'
+import type { Direction } from '../ops/recurrent-steps.js'
 import { fill } from './shape.js'
 
 /** The weights of one direction: weight [I, gates H], recurrent [H, gates H], bias [gates H]. */

@@ -48,6 +48,9 @@ export function slice(x: Value, { axis, start = 0, end, step = 1 }: SliceOptions
   return apply('slice', [x], { axis: at, start: fromEnd(start), end: fromEnd(end ?? size), step })
 }
 
+/** The same elements, those of one axis in the opposite order. */
+export const flip = (x: Value, axis: number): Value => apply('flip', [x], { axis: axisOf(x, axis, 'flip') })
+
 /** Cuts an axis into pieces of the given sizes, which must sum to it. */
 export const split = (x: Value, sizes: readonly Dim[], axis: number): Value[] =>
   x.builder.append('split', [x], { sizes: sizes.map(dim), axis: axisOf(x, axis, 'split') })

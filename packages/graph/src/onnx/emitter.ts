@@ -186,6 +186,12 @@ export class Emitter {
     return this.op('Slice', [name, this.shape([start]), this.shape([stop]), this.ints([axis]), this.ints([step])])
   }
 
+  /** The same elements, those of one axis in the opposite order. */
+  flip(name: string, axis: number): string {
+    const [last, beyond] = [-1, -Number.MAX_SAFE_INTEGER]
+    return this.op('Slice', [name, this.ints([last]), this.ints([beyond]), this.ints([axis]), this.ints([-1])])
+  }
+
   /** Ones (or another number) of a shape. */
   filled(shape: Shape, value: number, dtype: DType = 'float32'): string {
     if (shape.length === 0) return this.scalar(value, dtype)

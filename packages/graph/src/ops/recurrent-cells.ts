@@ -1,8 +1,9 @@
 import type { Emitter } from '../onnx/emitter.js'
+import { type Direction, product } from './recurrent-steps.js'
 
 /**
- * The cells of recurrent networks: what one step does, what the backward pass multiplies with, and one step backwards. Values of
- * a step are [B, width]; of all steps at once [T, B, width].
+ * The cells of recurrent networks: what one step does, what the backward pass multiplies with, and one step backwards. Values
+ * lie as recurrent-steps.ts says.
  */
 export interface Cell {
   /** Widths of the products with input and state, in widths of the state; each has an activation of its own. */
@@ -23,20 +24,23 @@ export interface Cell {
 type Names = readonly string[]
 
 interface Step {
-  /** Of each part: pre-activations from the input, x·W + b, and the weights of the recurrent product. */
+  direction: Direction
+  /** Of each part: pre-activations from the input, x·W + b, and the matrix of the recurrent product, [width, H]. */
   z: Names
   recurrent: Names
+  /** [H, 1] */
   candidateBias: string
-  /** bool [B, 1]; rows that have ended keep their states. */
+  /** bool [1, B]; rows that have ended keep their states. */
   real: string | undefined
 }
 
 interface Back {
+  direction: Direction
   /** Gradient of the step's output. */
   dy: string
   /** All recurrent weights, [H, gates H]. */
   recurrent: string
-  /** float32 [B, 1], 0 past the end. */
+  /** float32 [1, B], 0 past the end. */
   real: string | undefined
 }
 
@@ -47,7 +51,7 @@ const rnn: Cell = {
   candidateBias: false,
   saved: 1,
   step(emit, [h], step) {
-    const next = emit.op('Tanh', [product(emit, h!, step, 0)])
+    const next = emit.op('Tanh', [preActivation(emit, h!, step, 0)])
     return { states: [keepEnded(emit, step.real, next, h!)], saved: [next] }
   },
   slopes: (emit, _hidden, [next]) => [oneMinusSquare(emit, next!)],
@@ -68,8 +72,12 @@ const lstm: Cell = {
   candidateBias: false,
   saved: 7,
   step(emit, [h, c], step) {
-    const [i, o, f] = pieces(emit, emit.op('Sigmoid', [product(emit, h!, step, 0)]), 3) as [string, string, string]
-    const g = emit.op('Tanh', [product(emit, h!, step, 1)])
+    const [i, o, f] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, h!, step, 0)]), 3) as [
+      string,
+      string,
+      string,
+    ]
+    const g = emit.op('Tanh', [preActivation(emit, h!, step, 1)])
     const kept = emit.op('Mul', [f, c!])
     const added = emit.op('Mul', [i, g])
     const cell = emit.op('Add', [kept, added])
@@ -93,7 +101,7 @@ const lstm: Cell = {
     const c = emit.op('Add', [emit.op('Mul', [d.real, K!]), dc!])
     const real = back.real ? emit.op('Mul', [c, back.real]) : c
     const gradients = [I!, O!, F!, G!].map((slope, gate) => emit.op('Mul', [gate === 1 ? d.real : real, slope]))
-    const gates = emit.op('Concat', gradients, last)
+    const gates = emit.op('Concat', gradients, rows)
     const before = emit.op('Mul', [real, f!])
     const cell = back.real ? emit.op('Add', [before, emit.op('Sub', [c, real])]) : before
     return { states: [through(emit, gates, back, d.passed), cell], gates }
@@ -110,8 +118,8 @@ const gru: Cell = {
   candidateBias: true,
   saved: 5,
   step(emit, [h], step) {
-    const [u, r] = pieces(emit, emit.op('Sigmoid', [product(emit, h!, step, 0)]), 2) as [string, string]
-    const q = emit.op('Mul', [r, emit.op('Gemm', [h!, step.recurrent[1]!, step.candidateBias])])
+    const [u, r] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, h!, step, 0)]), 2) as [string, string]
+    const q = emit.op('Mul', [r, product(emit, step.direction, step.recurrent[1]!, h!, step.candidateBias)])
     const n = emit.op('Tanh', [emit.op('Add', [step.z[1]!, q])])
     const kept = emit.op('Mul', [u, emit.op('Sub', [h!, n])])
     const next = emit.op('Add', [n, kept])
@@ -126,7 +134,7 @@ const gru: Cell = {
   back(emit, [dh], [U, R, Q, N, u], back) {
     const d = gradientAt(emit, dh!, back)
     const gradients = [U!, R!, Q!].map((slope) => emit.op('Mul', [d.real, slope]))
-    const gates = emit.op('Concat', gradients, last)
+    const gates = emit.op('Concat', gradients, rows)
     const direct = emit.op('Mul', [d.real, u!])
     const passed = d.passed ? emit.op('Add', [direct, d.passed]) : direct
     return { states: [through(emit, gates, back, passed)], gates, candidate: emit.op('Mul', [d.real, N!]) }
@@ -138,19 +146,18 @@ export const cells = { rnn, lstm, gru } as const
 /** How many times the state's width its products are wide. */
 export const gatesOf = ({ parts }: Cell): number => parts.reduce((sum, part) => sum + part)
 
-const last = { axis: -1 } as const
+const rows = { axis: -2 } as const
 
 /** Pieces of equal width. */
 const pieces = (emit: Emitter, name: string, count: number) =>
-  emit.ops('Split', [name], count, { ...last, num_outputs: count })
+  emit.ops('Split', [name], count, { ...rows, num_outputs: count })
 
-/** One Gemm, into which the runtime fuses the activation that follows. */
-const product = (emit: Emitter, h: string, { z, recurrent }: Step, part: number) =>
-  emit.op('Gemm', [h, recurrent[part]!, z[part]!])
+const preActivation = (emit: Emitter, h: string, { direction, z, recurrent }: Step, part: number) =>
+  product(emit, direction, recurrent[part]!, h, z[part])
 
 /** The gradient of the state before, through the recurrent product. */
-const through = (emit: Emitter, gates: string, { recurrent }: Back, passed: string | undefined) =>
-  emit.op('Gemm', [gates, recurrent, ...(passed ? [passed] : [])], { transB: 1 })
+const through = (emit: Emitter, gates: string, { direction, recurrent }: Back, passed: string | undefined) =>
+  product(emit, direction, recurrent, gates, passed)
 
 const keepEnded = (emit: Emitter, real: string | undefined, next: string, before: string) =>
   real ? emit.op('Where', [real, next, before]) : next

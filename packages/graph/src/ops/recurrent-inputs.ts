@@ -1,5 +1,5 @@
 import type { Cell } from './recurrent-cells.js'
-import { type Direction, directionCount } from './recurrent-scan.js'
+import { type Direction, directionCount } from './recurrent-steps.js'
 
 export interface Recurrence {
   direction: Direction

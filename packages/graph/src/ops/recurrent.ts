@@ -1,13 +1,14 @@
-import { type Dim, multiplyDims, printShape, type Shape } from '../dims.js'
+import { addDims, type Dim, multiplyDims, printShape, type Shape } from '../dims.js'
+import { add } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
-import { concat, reshape, slice, split, zerosLike } from '../functions/shape.js'
+import { concat, flip, reshape, slice, split, squeeze, transpose, unsqueeze, zerosLike } from '../functions/shape.js'
 import type { Value, ValueInfo } from '../graph.js'
 import { type OpRule, type OpTable, RuleViolation, row } from '../rule.js'
 import { cells, gatesOf } from './recurrent-cells.js'
 import { type Recurrence, recurrentInputs } from './recurrent-inputs.js'
 import { lowerBackward, lowerForward } from './recurrent-loop.js'
-import { type Direction, directionCount } from './recurrent-scan.js'
+import { columns, type Direction, directionCount } from './recurrent-steps.js'
 import { lowerToStock } from './recurrent-stock.js'
 import { requireDtype, requireRank } from './shapes.js'
 
@@ -19,8 +20,9 @@ function recurrence(name: CellName): OpRule {
   const { states } = cell
   const gates = gatesOf(cell)
   return row<Recurrence>({
-    // y [T, B, D H], the last states [D, B, H]; saved, of each direction: its states and what the cell keeps, [T, B, H].
+    // y [T, B, D H], the last states [D, B, H]; saved, of all steps: the inputs and a row of ones, the hidden states, what the cell keeps.
     shape: ({ x: values, attributes }) => {
+      const { direction } = attributes
       const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
       requireRank(x, 3, 'the input')
       const [T, B, I] = x.shape
@@ -41,38 +43,33 @@ function recurrence(name: CellName): OpRule {
       return [
         like(T!, B!, D * H),
         ...initial.map(() => like(D, B!, H)),
-        ...layers.flatMap(() => Array.from({ length: 1 + cell.saved }, () => like(T!, B!, H))),
+        like(T!, ...columns(direction, addDims(I!, 1), B!)),
+        ...Array.from({ length: 1 + cell.saved }, () => like(T!, ...columns(direction, H, B!))),
       ]
     },
     saved: 1 + states,
     // The loop gives the gradients of the pre-activations of all steps; the rest is one product for each operand.
     grad: ({ dys, ys, dy, attributes }, ...values) => {
-      const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
-      const D = layers.length
-      const saved = ys.slice(1 + states)
+      const { direction } = attributes
+      const { layers, initial, lengths } = recurrentInputs(values, cell, attributes)
+      const [inputs, hidden, ...saved] = ys.slice(1 + states) as [Value, Value, ...Value[]]
       const dLast = ys.slice(1, 1 + states).map((state, i) => dys[1 + i] ?? zerosLike(state))
       const weights = layers.map(({ recurrent }) => recurrent)
-      const operands = [dy, ...dLast, ...saved, ...weights, ...(lengths ? [lengths] : [])]
+      const operands = [dy, ...dLast, hidden, ...saved, ...weights, ...(lengths ? [lengths] : [])]
       const found = dy.builder.append(`${name}Gradient`, operands, { ...attributes })
-      const dz = found.splice(0, D)
-      const dr = cell.candidateBias ? found.splice(0, D) : dz
-      const flatX = rows(x)
-      const dx = dz.map((d, i) => matMul(rows(d), layers[i]!.weight, { transB: true }))
-      const perLayer = layers.flatMap(({ candidateBias }, d) => {
-        const hidden = saved[d * (1 + cell.saved)]!
-        const before = statesBefore(hidden, initial[0]!, d, attributes.direction)
-        const H = hidden.shape[2]!
-        const candidate = candidateBias
-          ? [reduceSum(slice(rows(dr[d]!), { axis: 1, start: multiplyDims(2, H) }), 0)]
-          : []
-        const products = weightGradients(flatX, rows(before), rows(dz[d]!), candidateBias && rows(dr[d]!))
-        return [...products, reduceSum(rows(dz[d]!), 0), ...candidate]
+      const dz = found.shift()!
+      const dr = cell.candidateBias ? found.shift()! : dz
+      const before = concat([firstStep(initial[0]!, hidden.shape), slice(hidden, { axis: 0, end: -1 })], 0)
+      const dWeights = ofDirections(weightGradient(inputs, dz), direction)
+      const dRecurrent = ofDirections(weightGradient(before, dr), direction)
+      const dCandidate = cell.candidateBias && ofDirections(reduceSum(slice(rowsOf(dr), { axis: -2, start: multiplyDims(2, hidden.shape.at(-2)!) }), -1), direction) // biome-ignore format: one line
+      const perLayer = layers.flatMap(({ weight, bias }, d) => {
+        const [dWeight, dBias] = split(dWeights[d]!, [weight.shape[0]!, 1], 0)
+        return [dWeight!, dRecurrent[d]!, reshape(dBias!, bias.shape), ...(dCandidate ? [dCandidate[d]!] : [])]
       })
-      const dxSum = reshape(
-        dx.reduce((a, b) => dx[0]!.builder.append('add', [a, b])[0]!),
-        x.shape,
-      )
-      return [dxSum, ...perLayer, ...found, ...(lengths ? [null] : [])]
+      const matrix = stacked(layers.map(({ weight }) => weight))
+      const dx = inTime(matMul(matrix, dz), direction).reduce((a, b) => add(a, b))
+      return [transpose(dx, [0, 2, 1]), ...perLayer, ...found, ...(lengths ? [null] : [])]
     },
     lower: (context) => {
       const needsSaved = context.used.slice(1 + states).some(Boolean)
@@ -89,12 +86,12 @@ function recurrenceGradient(name: CellName): OpRule {
   const { states } = cell
   const gates = gatesOf(cell)
   return row<Recurrence>({
-    // Each direction's dz [T, B, gates H], with a candidate's bias those of the recurrent side too; initial states' gradients.
+    // dz of all steps, with a candidate's bias those of the recurrent side too; initial states' gradients.
     shape: ({ x, attributes: { direction } }) => {
-      const D = directionCount(direction)
       const [T, B, width] = x[0]!.shape
-      const dz = { dtype: x[0]!.dtype, shape: [T!, B!, (gates * Number(width)) / D] }
-      return [...Array(cell.candidateBias ? 2 * D : D).fill(dz), ...x.slice(1, 1 + states)]
+      const all = (gates * Number(width)) / directionCount(direction)
+      const dz: ValueInfo = { dtype: x[0]!.dtype, shape: [T!, ...columns(direction, all, B!)] }
+      return [dz, ...(cell.candidateBias ? [dz] : []), ...x.slice(1, 1 + states)]
     },
     // No second order: all outputs count as saved.
     saved: 0,
@@ -103,21 +100,42 @@ function recurrenceGradient(name: CellName): OpRule {
   })
 }
 
-/** Of the weights of input and state; in one product, faster than two, where both lead to the same pre-activations. */
-function weightGradients(x: Value, before: Value, dz: Value, dr: Value | undefined): Value[] {
-  if (dr) return [matMul(x, dz, { transA: true }), matMul(before, dr, { transA: true })]
-  return split(matMul(concat([x, before], 1), dz, { transA: true }), [x.shape[1]!, before.shape[1]!], 0)
+/** [T, width, B], or of both directions [T, 2, width, B] -> [width, T B], [2, width, T B]. */
+function rowsOf(steps: Value): Value {
+  const [T, ...rest] = steps.shape
+  const B = rest.pop()!
+  const perm = rest.length === 1 ? [1, 0, 2] : [1, 2, 0, 3]
+  return reshape(transpose(steps, perm), [...rest, multiplyDims(T!, B)])
 }
 
-/** The state each step began with, in the order of time: [T, B, H]. */
-function statesBefore(kept: Value, initial: Value, d: number, direction: Direction): Value {
-  const first = slice(initial, { axis: 0, start: d, end: d + 1 })
-  if (direction === 'reverse' || d === 1) return concat([slice(kept, { axis: 0, start: 1 }), first], 0)
-  return concat([first, slice(kept, { axis: 0, end: -1 })], 0)
+/** Of what the steps were multiplied with: [K, gates H], or of both directions [2, K, gates H]. */
+function weightGradient(operand: Value, dz: Value): Value {
+  // This way around the runtime packs the smaller of the two.
+  const product = matMul(rowsOf(dz), rowsOf(operand), { transB: true })
+  return transpose(product, product.shape.length === 2 ? [1, 0] : [0, 2, 1])
 }
 
-/** [T, B, width] -> [T B, width] */
-const rows = (x: Value): Value => reshape(x, [multiplyDims(x.shape[0]!, x.shape[1]!), x.shape[2]!])
+/** What lies along a first axis of two. */
+const ofDirections = (value: Value, direction: Direction): Value[] =>
+  direction === 'bidirectional' ? split(value, [1, 1], 0).map((half) => squeeze(half, 0)) : [value]
+
+/** All steps -> of each direction [T, width, B] in the order of time. */
+function inTime(steps: Value, direction: Direction): Value[] {
+  if (direction !== 'bidirectional') return [direction === 'reverse' ? flip(steps, 0) : steps]
+  const [forward, backward] = split(steps, [1, 1], 1).map((half) => squeeze(half, 1)) as [Value, Value]
+  return [forward, flip(backward, 0)]
+}
+
+const stacked = (values: readonly Value[]): Value =>
+  values.length === 1
+    ? values[0]!
+    : concat(
+        values.map((value) => unsqueeze(value, 0)),
+        0,
+      )
+
+/** The state [D, B, H] that all steps of a shape begin with. */
+const firstStep = (state: Value, [, ...step]: Shape): Value => reshape(transpose(state, [0, 2, 1]), [1, ...step])
 
 const requireShape = (value: ValueInfo, shape: Shape, what: string): void => {
   if (printShape(value.shape) !== printShape(shape))

@@ -3,6 +3,7 @@ import { add, mul } from '../functions/elementwise.js'
 import {
   concat,
   expand,
+  flip,
   pad,
   range,
   reshape,
@@ -93,6 +94,11 @@ export const shapeOps = {
     lower: ({ emit, names, x, attributes: { axis, start, end, step } }) => [
       emit.slice(names[0]!, { axis, size: x[0]!.shape[axis]!, start, end, step }),
     ],
+  }),
+  flip: row<{ axis: number }>({
+    shape: ({ x }) => [x[0]!],
+    grad: ({ dy, attributes: { axis } }) => [flip(dy, axis)],
+    lower: ({ emit, names, attributes: { axis } }) => [emit.flip(names[0]!, axis)],
   }),
   split: row<{ sizes: readonly Dim[]; axis: number }>({
     shape: ({ x, attributes: { sizes, axis } }) => {

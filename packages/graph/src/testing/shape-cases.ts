@@ -211,6 +211,13 @@ export const shapeCases: Case[] = [
     [['B', 'T', 4]],
   ),
   move(
+    'flip, named dims',
+    [x234],
+    (x) => f.flip(x, 1),
+    (x) => nd([2, 3, 4], (i, j, k) => x.at(i, 2 - j, k)),
+    [['B', 'T', 4]],
+  ),
+  move(
     'slice by steps',
     [random([2, 7])],
     (x) => f.slice(x, { axis: 1, start: 1, end: 6, step: 2 }),
