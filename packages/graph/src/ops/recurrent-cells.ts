@@ -17,7 +17,7 @@ export interface Cell {
   step(emit: Emitter, states: Names, step: Step): { states: string[]; saved: string[] }
   /** What the gradients are multiplied with, of all steps at once. */
   slopes(emit: Emitter, hidden: string, saved: Names): string[]
-  /** From the gradients of the new states to those of the old ones and of the recurrent products. */
+  /** From the gradients of the new states to those of the old ones, of the gates, and of a candidate's recurrent product. */
   back(emit: Emitter, d: Names, slopes: Names, back: Back): { states: string[]; gates: string; candidate?: string }
 }
 
@@ -25,11 +25,14 @@ type Names = readonly string[]
 
 interface Step {
   direction: Direction
-  /** Of each part: pre-activations from the input, x·W + b, and the matrix of the recurrent product, [width, H]. */
-  z: Names
-  recurrent: Names
-  /** [H, 1] */
-  candidateBias: string
+  /** Of each part what `operand` is multiplied with, [width, H + I + 1]. */
+  matrices: Names
+  /** The state before, the input and a one under each other, [H + I + 1, B]. */
+  operand: string
+  /** The input and a one, [I + 1, B]. */
+  input: string
+  /** The last part taken apart, with a bias [H, 1] of its own on the recurrent side. */
+  candidate: { recurrent: string; input: string; bias: string } | undefined
   /** bool [1, B]; rows that have ended keep their states. */
   real: string | undefined
 }
@@ -51,7 +54,7 @@ const rnn: Cell = {
   candidateBias: false,
   saved: 1,
   step(emit, [h], step) {
-    const next = emit.op('Tanh', [preActivation(emit, h!, step, 0)])
+    const next = emit.op('Tanh', [preActivation(emit, step, 0)])
     return { states: [keepEnded(emit, step.real, next, h!)], saved: [next] }
   },
   slopes: (emit, _hidden, [next]) => [oneMinusSquare(emit, next!)],
@@ -72,12 +75,8 @@ const lstm: Cell = {
   candidateBias: false,
   saved: 7,
   step(emit, [h, c], step) {
-    const [i, o, f] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, h!, step, 0)]), 3) as [
-      string,
-      string,
-      string,
-    ]
-    const g = emit.op('Tanh', [preActivation(emit, h!, step, 1)])
+    const [i, o, f] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, step, 0)]), 3) as [string, string, string]
+    const g = emit.op('Tanh', [preActivation(emit, step, 1)])
     const kept = emit.op('Mul', [f, c!])
     const added = emit.op('Mul', [i, g])
     const cell = emit.op('Add', [kept, added])
@@ -118,9 +117,10 @@ const gru: Cell = {
   candidateBias: true,
   saved: 5,
   step(emit, [h], step) {
-    const [u, r] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, h!, step, 0)]), 2) as [string, string]
-    const q = emit.op('Mul', [r, product(emit, step.direction, step.recurrent[1]!, h!, step.candidateBias)])
-    const n = emit.op('Tanh', [emit.op('Add', [step.z[1]!, q])])
+    const [u, r] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, step, 0)]), 2) as [string, string]
+    const { recurrent, input, bias } = step.candidate!
+    const q = emit.op('Mul', [r, product(emit, step.direction, recurrent, h!, bias)])
+    const n = emit.op('Tanh', [product(emit, step.direction, input, step.input, q)])
     const kept = emit.op('Mul', [u, emit.op('Sub', [h!, n])])
     const next = emit.op('Add', [n, kept])
     return { states: [keepEnded(emit, step.real, next, h!)], saved: [u, r, n, q, kept] }
@@ -133,11 +133,12 @@ const gru: Cell = {
   },
   back(emit, [dh], [U, R, Q, N, u], back) {
     const d = gradientAt(emit, dh!, back)
-    const gradients = [U!, R!, Q!].map((slope) => emit.op('Mul', [d.real, slope]))
-    const gates = emit.op('Concat', gradients, rows)
+    const [du, dr, dq, dn] = [U!, R!, Q!, N!].map((slope) => emit.op('Mul', [d.real, slope])) as [string, ...string[]]
+    const recurrentSide = emit.op('Concat', [du, dr!, dq!], rows)
     const direct = emit.op('Mul', [d.real, u!])
     const passed = d.passed ? emit.op('Add', [direct, d.passed]) : direct
-    return { states: [through(emit, gates, back, passed)], gates, candidate: emit.op('Mul', [d.real, N!]) }
+    const state = through(emit, recurrentSide, back, passed)
+    return { states: [state], gates: emit.op('Concat', [du, dr!, dn!], rows), candidate: dq! }
   },
 }
 
@@ -152,8 +153,9 @@ const rows = { axis: -2 } as const
 const pieces = (emit: Emitter, name: string, count: number) =>
   emit.ops('Split', [name], count, { ...rows, num_outputs: count })
 
-const preActivation = (emit: Emitter, h: string, { direction, z, recurrent }: Step, part: number) =>
-  product(emit, direction, recurrent[part]!, h, z[part])
+/** x·W + h·R + b of a part. */
+const preActivation = (emit: Emitter, { direction, matrices, operand }: Step, part: number) =>
+  product(emit, direction, matrices[part]!, operand)
 
 /** The gradient of the state before, through the recurrent product. */
 const through = (emit: Emitter, gates: string, { direction, recurrent }: Back, passed: string | undefined) =>

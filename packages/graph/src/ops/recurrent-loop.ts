@@ -1,8 +1,8 @@
-import type { Dim } from '../dims.js'
+import { addDims, type Dim } from '../dims.js'
 import type { Emitter } from '../onnx/emitter.js'
 import type { LowerContext } from '../rule.js'
 import { type Cell, gatesOf } from './recurrent-cells.js'
-import { type Recurrence, recurrentInputs } from './recurrent-inputs.js'
+import { type Layer, type Recurrence, recurrentInputs } from './recurrent-inputs.js'
 import {
   columns,
   directionCount,
@@ -16,8 +16,8 @@ import {
 import { lastingSteps, scan } from './scan.js'
 
 /**
- * The forward pass as a loop: the products with the input are made for all steps at once before it. Gives y, the last states and
- * of all steps the inputs with a row of ones, the hidden states and what the cell saves.
+ * The forward pass as a loop. Gives y, the last states and of all steps what the weights were multiplied with - the state before,
+ * the input, a one for the bias -, the hidden states and what the cell saves.
  */
 export function lowerForward({ emit, names, x: info, y, attributes }: LowerContext<Recurrence>, cell: Cell): string[] {
   const { direction } = attributes
@@ -25,43 +25,34 @@ export function lowerForward({ emit, names, x: info, y, attributes }: LowerConte
   const [T, B, I] = info[0]!.shape as [Dim, Dim, Dim]
   const H = Number(y[0]!.shape[2]) / layers.length
   const alike = (value: string) => layers.map(() => value)
-  // The row of ones takes the bias into the product.
-  const inputs = emit.op('Concat', [turned(emit, x), emit.filled([T, 1, B], 1)], { axis: 1 })
-  const steps = toSteps(emit, direction, alike(inputs))
-  const withBias = layers.map(({ weight, bias }) =>
-    emit.op('Concat', [weight, emit.op('Unsqueeze', [bias, emit.ints([0])])], { axis: 0 }),
-  )
-  const z = matrices(emit, withBias, cell, H).map((part) => emit.op('MatMul', [part, steps]))
-  const states = layers.map(({ recurrent }) => recurrent)
-  const recurrent = matrices(emit, states, cell, H)
-  const biases = layers.map(({ candidateBias }) => emit.op('Unsqueeze', [candidateBias ?? '', emit.ints([1])]))
-  const candidateBias = cell.candidateBias ? joined(emit, biases) : ''
+  const withOne = emit.op('Concat', [turned(emit, x), emit.filled([T, 1, B], 1)], { axis: 1 })
+  const weights = stepWeights(emit, layers, cell, H, Number(I))
   const state = { shape: columns(direction, H, B) }
   const real = lengths && lastingSteps(emit, lengths, T, B)
   const flags = real ? [toSteps(emit, direction, alike(emit.reshape(real, [T, B, 1], [T, 1, B])))] : []
   const made = scan(emit, {
     states: initial.map((name) => ({ ...state, name: toColumns(emit, direction, name, [B, H]) })),
     sequences: [
-      ...z.map((name, i) => ({ name, shape: columns(direction, cell.parts[i]! * H, B) })),
+      { name: toSteps(emit, direction, alike(withOne)), shape: columns(direction, addDims(I, 1), B) },
       ...flags.map((name) => ({ name, shape: columns(direction, 1, B), dtype: 'bool' as const })),
     ],
-    outputs: Array.from({ length: 1 + cell.saved }, () => state),
-    step(before, slices) {
-      const own = slices.slice(0, z.length)
-      const now = { direction, z: own, recurrent, candidateBias, real: slices[z.length] }
-      const { states, saved } = cell.step(emit, before, now)
-      return { states, outputs: [states[0]!, ...saved] }
+    outputs: [{ shape: columns(direction, addDims(H, I, 1), B) }, ...new Array(1 + cell.saved).fill(state)],
+    step(before, [input, real]) {
+      const operand = emit.op('Concat', [before[0]!, input!], { axis: -2 })
+      const { states, saved } = cell.step(emit, before, { direction, ...weights, input: input!, operand, real })
+      return { states, outputs: [operand, states[0]!, ...saved] }
     },
   })
-  const hidden = turned(emit, fromSteps(emit, direction, made.outputs[0]!, [T, H, B]))
-  const seen = real ? emit.op('Mul', [hidden, emit.cast(real, 'float32')]) : hidden
+  const [operands, hidden, ...saved] = made.outputs as [string, string, ...string[]]
+  const inTime = turned(emit, fromSteps(emit, direction, hidden, [T, H, B]))
+  const seen = real ? emit.op('Mul', [inTime, emit.cast(real, 'float32')]) : inTime
   const last = made.states.map((name) => fromColumns(emit, direction, name, [B, H]))
-  return [seen, ...last, steps, ...made.outputs]
+  return [seen, ...last, operands, hidden, ...saved]
 }
 
 /**
- * The backward pass as a loop: from the gradients of outputs and last states to those of the pre-activations of all steps - with
- * a candidate's bias on the input's side, then on the recurrent one - and of the initial states.
+ * The backward pass as a loop: from the gradients of outputs and last states to those of the pre-activations of all steps, with
+ * a candidate's bias also of the candidate's recurrent product, and of the initial states.
  */
 export function lowerBackward({ emit, names, x, attributes }: LowerContext<Recurrence>, cell: Cell): string[] {
   const { direction, lengths } = attributes
@@ -98,19 +89,30 @@ export function lowerBackward({ emit, names, x, attributes }: LowerContext<Recur
     },
   })
   const first = made.states.map((name) => fromColumns(emit, direction, name, [B, H]))
-  const [recurrentSide, candidate] = made.outputs as [string, string?]
-  if (!candidate) return [recurrentSide, ...first]
-  const axis = direction === 'bidirectional' ? 2 : 1
-  const shared = emit.slice(recurrentSide, { axis, size: gatesOf(cell) * H, start: 0, end: (gatesOf(cell) - 1) * H })
-  return [emit.op('Concat', [shared, candidate], { axis }), recurrentSide, ...first]
+  return [...made.outputs, ...first]
 }
 
-/** Of each direction a weight [K, gates H] -> of each part the matrix [width, K], of both directions where there are two. */
-function matrices(emit: Emitter, weights: readonly string[], { parts }: Cell, H: number): readonly string[] {
-  const whole = joined(
-    emit,
-    weights.map((weight) => emit.op('Transpose', [weight], { perm: [1, 0] })),
+/** What a step multiplies with, of both directions where there are two. */
+function stepWeights(
+  emit: Emitter,
+  layers: readonly Layer<string>[],
+  { parts, candidateBias }: Cell,
+  H: number,
+  I: number,
+) {
+  const cut = (name: string, axis: number, sizes: readonly number[]) =>
+    sizes.length === 1 ? [name] : emit.ops('Split', [name, emit.ints(sizes)], sizes.length, { axis })
+  const whole = layers.map(({ recurrent, weight, bias }) => {
+    const rows = [recurrent, weight, emit.op('Unsqueeze', [bias, emit.ints([0])])]
+    return emit.op('Transpose', [emit.op('Concat', rows, { axis: 0 })], { perm: [1, 0] })
+  })
+  const matrices = cut(
+    joined(emit, whole),
+    -2,
+    parts.map((part) => part * H),
   )
-  if (parts.length === 1) return [whole]
-  return emit.ops('Split', [whole, emit.ints(parts.map((part) => part * H))], parts.length, { axis: -2 })
+  if (!candidateBias) return { matrices, candidate: undefined }
+  const [recurrent, input] = cut(matrices.at(-1)!, -1, [H, I + 1]) as [string, string]
+  const biases = layers.map((layer) => emit.op('Unsqueeze', [layer.candidateBias!, emit.ints([1])]))
+  return { matrices, candidate: { recurrent, input, bias: joined(emit, biases) } }
 }

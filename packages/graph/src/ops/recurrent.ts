@@ -1,4 +1,4 @@
-import { addDims, type Dim, multiplyDims, printShape, type Shape } from '../dims.js'
+import { addDims, type Dim, multiplyDims, printShape, type Shape, subtractDims } from '../dims.js'
 import { add } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
@@ -20,7 +20,8 @@ function recurrence(name: CellName): OpRule {
   const { states } = cell
   const gates = gatesOf(cell)
   return row<Recurrence>({
-    // y [T, B, D H], the last states [D, B, H]; saved, of all steps: the inputs and a row of ones, the hidden states, what the cell keeps.
+    // y [T, B, D H], the last states [D, B, H]; saved, of all steps: what the weights were multiplied with - the state
+    // before, the input, a one -, the hidden states, what the cell keeps.
     shape: ({ x: values, attributes }) => {
       const { direction } = attributes
       const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
@@ -43,7 +44,7 @@ function recurrence(name: CellName): OpRule {
       return [
         like(T!, B!, D * H),
         ...initial.map(() => like(D, B!, H)),
-        like(T!, ...columns(direction, addDims(I!, 1), B!)),
+        like(T!, ...columns(direction, addDims(H, I!, 1), B!)),
         ...Array.from({ length: 1 + cell.saved }, () => like(T!, ...columns(direction, H, B!))),
       ]
     },
@@ -51,21 +52,27 @@ function recurrence(name: CellName): OpRule {
     // The loop gives the gradients of the pre-activations of all steps; the rest is one product for each operand.
     grad: ({ dys, ys, dy, attributes }, ...values) => {
       const { direction } = attributes
-      const { layers, initial, lengths } = recurrentInputs(values, cell, attributes)
-      const [inputs, hidden, ...saved] = ys.slice(1 + states) as [Value, Value, ...Value[]]
+      const { layers, lengths } = recurrentInputs(values, cell, attributes)
+      const [operands, ...saved] = ys.slice(1 + states) as [Value, ...Value[]]
       const dLast = ys.slice(1, 1 + states).map((state, i) => dys[1 + i] ?? zerosLike(state))
       const weights = layers.map(({ recurrent }) => recurrent)
-      const operands = [dy, ...dLast, hidden, ...saved, ...weights, ...(lengths ? [lengths] : [])]
-      const found = dy.builder.append(`${name}Gradient`, operands, { ...attributes })
+      const rest = [dy, ...dLast, ...saved, ...weights, ...(lengths ? [lengths] : [])]
+      const found = dy.builder.append(`${name}Gradient`, rest, { ...attributes })
       const dz = found.shift()!
-      const dr = cell.candidateBias ? found.shift()! : dz
-      const before = concat([firstStep(initial[0]!, hidden.shape), slice(hidden, { axis: 0, end: -1 })], 0)
-      const dWeights = ofDirections(weightGradient(inputs, dz), direction)
-      const dRecurrent = ofDirections(weightGradient(before, dr), direction)
-      const dCandidate = cell.candidateBias && ofDirections(reduceSum(slice(rowsOf(dr), { axis: -2, start: multiplyDims(2, hidden.shape.at(-2)!) }), -1), direction) // biome-ignore format: one line
-      const perLayer = layers.flatMap(({ weight, bias }, d) => {
-        const [dWeight, dBias] = split(dWeights[d]!, [weight.shape[0]!, 1], 0)
-        return [dWeight!, dRecurrent[d]!, reshape(dBias!, bias.shape), ...(dCandidate ? [dCandidate[d]!] : [])]
+      const dq = cell.candidateBias ? found.shift()! : undefined
+      const products = ofDirections(weightGradient(operands, dz), direction)
+      const candidates = dq && ofCandidates(operands, dq, direction)
+      const perLayer = layers.flatMap(({ recurrent, weight, bias }, d) => {
+        const [H, I] = [recurrent.shape[0]!, weight.shape[0]!]
+        const [dRecurrent, dWeight, dBias] = split(products[d]!, [H, I, 1], 0) as [Value, Value, Value]
+        const own = candidates?.[d]
+        const shared = own && slice(dRecurrent, { axis: 1, end: subtractDims(recurrent.shape[1]!, H) })
+        return [
+          dWeight,
+          own ? concat([shared!, own.recurrent], 1) : dRecurrent,
+          reshape(dBias, bias.shape),
+          ...(own ? [own.bias] : []),
+        ]
       })
       const matrix = stacked(layers.map(({ weight }) => weight))
       const dx = inTime(matMul(matrix, dz), direction).reduce((a, b) => add(a, b))
@@ -86,12 +93,12 @@ function recurrenceGradient(name: CellName): OpRule {
   const { states } = cell
   const gates = gatesOf(cell)
   return row<Recurrence>({
-    // dz of all steps, with a candidate's bias those of the recurrent side too; initial states' gradients.
+    // Of all steps the pre-activations' gradients, with a candidate's bias those of its recurrent product; of the initial states.
     shape: ({ x, attributes: { direction } }) => {
       const [T, B, width] = x[0]!.shape
-      const all = (gates * Number(width)) / directionCount(direction)
-      const dz: ValueInfo = { dtype: x[0]!.dtype, shape: [T!, ...columns(direction, all, B!)] }
-      return [dz, ...(cell.candidateBias ? [dz] : []), ...x.slice(1, 1 + states)]
+      const H = Number(width) / directionCount(direction)
+      const like = (own: number): ValueInfo => ({ dtype: x[0]!.dtype, shape: [T!, ...columns(direction, own, B!)] })
+      return [like(gates * H), ...(cell.candidateBias ? [like(H)] : []), ...x.slice(1, 1 + states)]
     },
     // No second order: all outputs count as saved.
     saved: 0,
@@ -134,8 +141,12 @@ const stacked = (values: readonly Value[]): Value =>
         0,
       )
 
-/** The state [D, B, H] that all steps of a shape begin with. */
-const firstStep = (state: Value, [, ...step]: Shape): Value => reshape(transpose(state, [0, 2, 1]), [1, ...step])
+/** Of each direction the gradients of a candidate's recurrent weight [H, H] and of its bias [H]. */
+function ofCandidates(operands: Value, dq: Value, direction: Direction) {
+  const before = slice(operands, { axis: -2, end: dq.shape.at(-2)! })
+  const biases = ofDirections(reduceSum(rowsOf(dq), -1), direction)
+  return ofDirections(weightGradient(before, dq), direction).map((recurrent, d) => ({ recurrent, bias: biases[d]! }))
+}
 
 const requireShape = (value: ValueInfo, shape: Shape, what: string): void => {
   if (printShape(value.shape) !== printShape(shape))
