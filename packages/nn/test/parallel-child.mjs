@@ -1,8 +1,19 @@
 // Run under mpirun: trains a small model and writes its first step, losses and weights to REPORTS/<rank>.json.
-// node parallel-child.mjs [CHECKPOINT [KILL_RANK_1_AFTER_STEP]]; with DIFFER=1 rank 1 has other settings.
+// node parallel-child.mjs [CHECKPOINT [KILL_RANK_1_AFTER_STEP]]; with DIFFER=1 rank 1 has other settings, with NORM=1 the model
+// normalises its batches and makes one update.
 import { writeFileSync } from 'node:fs'
 import { reduceMean } from '@volant/graph'
-import { adamW, constant, crossEntropy, Embedding, joinProcesses, MLP, Random, train } from '../dist/index.js'
+import {
+  adamW,
+  BatchNorm,
+  constant,
+  crossEntropy,
+  Embedding,
+  joinProcesses,
+  MLP,
+  Random,
+  train,
+} from '../dist/index.js'
 
 const [file, dieAfter] = process.argv.slice(2)
 const group = await joinProcesses()
@@ -10,7 +21,15 @@ const random = new Random(3)
 const rows = 101
 const words = BigInt64Array.from({ length: rows * 5 }, () => BigInt(random.integer(50)))
 const classes = BigInt64Array.from({ length: rows }, (_, row) => words[row * 5] % 3n)
-const model = { table: new Embedding(50, 8), mlp: new MLP([8, 16, 3], { dropout: 0.2 }) }
+const model = {
+  table: new Embedding(50, 8),
+  mlp: new MLP([8, 16, 3], { dropout: 0.2 }),
+  norm: process.env.NORM && new BatchNorm(8),
+}
+const features = (context, ids) => {
+  const means = reduceMean(model.table.apply(context, ids), 1)
+  return model.norm ? model.norm.apply(context, means) : means
+}
 const seen = []
 
 try {
@@ -18,8 +37,7 @@ try {
   const { history, parameters } = await train({
     model,
     inputs: { ids: { dtype: 'int64', shape: ['B', 5] }, y: { dtype: 'int64', shape: ['B'] } },
-    loss: (context, { ids, y }) =>
-      crossEntropy(model.mlp.apply(context, reduceMean(model.table.apply(context, ids), 1)), y),
+    loss: (context, { ids, y }) => crossEntropy(model.mlp.apply(context, features(context, ids)), y),
     data: {
       rows,
       batch(chosen) {
@@ -36,6 +54,7 @@ try {
     },
     batchSize: 20,
     epochs: 6,
+    maxSteps: model.norm && 1,
     optimiser: adamW(),
     clip: 1,
     schedule: constant(process.env.DIFFER && group?.rank === 1 ? 0.02 : 0.01),

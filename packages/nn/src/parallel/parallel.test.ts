@@ -82,6 +82,19 @@ describe.skipIf(!present)('processes under mpirun', () => {
     }
   })
 
+  it('move running means and variances by the batches of all of them', () => {
+    const NORM = { NORM: '1' }
+    const [one] = run(1, [], NORM).reports
+    const { reports } = run(2, [], NORM)
+    expect(reports[1]!.weights).toEqual(reports[0]!.weights)
+    // Halves of one size have on average the mean of the whole; each normalises by its own.
+    const means = one!.weights['norm.mean']!
+    expect(means.some((mean) => Math.abs(mean) > 1e-4)).toBe(true)
+    reports[0]!.weights['norm.mean']!.forEach((mean, i) => {
+      expect(mean).toBeCloseTo(means[i]!, 6)
+    })
+  })
+
   it('refuse to train when they were given different settings', () => {
     const { status, stderr, reports } = run(2, [], { DIFFER: '1' })
     expect(status).not.toBe(0)
