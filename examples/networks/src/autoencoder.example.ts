@@ -1,25 +1,15 @@
 // npm run example -- autoencoder: clothing of 28 x 28 pixels reduced to 32 numbers and drawn again from these.
 import { encodeOnnx, GraphBuilder, lower, type Tensor } from '@volant/graph'
-import {
-  Autoencoder,
-  adam,
-  Context,
-  cosine,
-  meanSquaredError,
-  openSession,
-  parameterCount,
-  train,
-  warmUp,
-} from '@volant/nn'
+import { Autoencoder, adam, Context, cosine, meanSquaredError, openSession, warmUp } from '@volant/nn'
 import { scaledBatch } from './data/augment.js'
 import { type Labelled, sizeOf } from './data/labelled.js'
 import { fashionMnist } from './data/pictures.js'
+import { printFigures, rounded } from './figures.js'
 import { readOptions } from './options.js'
-import { progress } from './progress.js'
-import { untilStopped } from './stop.js'
+import { type Trained, trainUntilStopped } from './training.js'
 
 const CODE = 32
-const options = readOptions()
+const options = readOptions('autoencoder')
 const { train: set, test } = fashionMnist(options.data)
 const network = new Autoencoder({ channels: 1, size: [28, 28], widths: [32, 64], code: CODE })
 /** Pixels in [0, 1]. */
@@ -29,8 +19,8 @@ const pictures = (from: Labelled, rows: Int32Array): Tensor => ({
   data: scaledBatch(from, rows, { mean: [0], deviation: [255] }),
 })
 
-await untilStopped(options, async (signal) => {
-  const { parameters, seconds } = await train({
+const trained = await trainUntilStopped(
+  {
     model: network,
     inputs: { x: { dtype: 'float32', shape: ['B', ...set.shape] } },
     loss: (context, { x }) => meanSquaredError(network.apply(context, x!), x!),
@@ -39,35 +29,29 @@ await untilStopped(options, async (signal) => {
     epochs: options.epochs ?? 6,
     optimiser: adam(),
     schedule: warmUp(0.1, cosine(3e-3)),
-    seed: options.seed,
-    threads: options.threads,
-    checkpoint: options.checkpoint === undefined ? undefined : { file: options.checkpoint, every: 200 },
-    signal,
-    onEvent: progress(),
-  })
-  const drawn = await reconstruct(parameters)
-  const seen = pictures(
-    test,
-    Int32Array.from(test.labels, (_, row) => row),
-  ).data as Float32Array
+  },
+  options,
+)
+if (trained) await report(trained)
+
+async function report(trained: Trained): Promise<void> {
+  const drawn = await reconstruct(trained.parameters)
+  const all = (part: Labelled) =>
+    pictures(
+      part,
+      Int32Array.from(part.labels, (_, row) => row),
+    ).data as Float32Array
+  const seen = all(test)
   for (const row of [0, 1, 2]) process.stderr.write(`${sideBySide(seen, drawn, row)}\n`)
   const error = meanSquare(seen, (i) => drawn[i]!)
-  const means = meanPicture(
-    pictures(
-      set,
-      Int32Array.from(set.labels, (_, row) => row),
-    ).data as Float32Array,
-  )
+  const means = meanPicture(all(set))
   const figures = {
-    meanSquaredError: Number(error.toFixed(5)),
-    ofVarianceKept: Number((1 - error / meanSquare(seen, (i) => means[i % means.length]!)).toFixed(4)),
+    meanSquaredError: rounded(error, 5),
+    ofVarianceKept: rounded(1 - error / meanSquare(seen, (i) => means[i % means.length]!)),
     code: CODE,
-    parameters: parameterCount(network),
-    minutes: Number((seconds / 60).toFixed(1)),
-    seed: options.seed,
   }
-  process.stdout.write(`${JSON.stringify(figures)}\n`)
-})
+  printFigures(figures, { model: network, trained, seed: options.seed })
+}
 
 /** The test pictures as the trained network draws them. */
 async function reconstruct(parameters: ReadonlyMap<string, Tensor>): Promise<Float32Array> {

@@ -1,42 +1,25 @@
 // GPT by character on Song ci: perplexity on the test part, and poems to given titles.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
-import {
-  adamW,
-  compileEvaluation,
-  cosine,
-  createRuntime,
-  GPT,
-  nextTokenLoss,
-  type Predict,
-  parameterCount,
-  TextGenerator,
-  type TrainSettings,
-  train,
-  warmUp,
-} from '@volant/nn'
+import { adamW, cosine, GPT, nextTokenLoss, type Predict, TextGenerator, type TrainSettings, warmUp } from '@volant/nn'
+import { readJsonLines } from './data/text.js'
 import { padded, pieces, Vocabulary } from './data/vocabulary.js'
-import { iterationsWithin, readIterations } from './iterations.js'
-import { progress } from './progress.js'
-import { untilStopped } from './stop.js'
+import { printFigures, rounded } from './figures.js'
+import { type PlannedResult, trainPlanned } from './iterations.js'
+import { readOptions } from './options.js'
+import type { Training } from './training.js'
+import { withWeights } from './with-weights.js'
 
 const CONTEXT = 128
 const BATCH = 32
 const END = '\u0003'
 
-const options = readIterations()
-const minutes = Number.isFinite(options.minutes) ? options.minutes : 30
+const options = readOptions('chinese-poems')
 
 /** Title, a line break, the text, an end; cut at the context. */
-function poems(file: string): string[][] {
-  const bytes = readFileSync(join(options.data, 'chinese_poems', file))
-  const lines = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString().trimEnd().split('\n')
-  return lines.map((line) => {
-    const { title, text } = JSON.parse(line) as { title: string; text: string }
-    return [...`${title}\n${text}${END}`].slice(0, CONTEXT + 1)
-  })
-}
+const poems = (file: string): string[][] =>
+  readJsonLines<{ title: string; text: string }>(join(options.data, 'chinese_poems', file)).map(({ title, text }) =>
+    [...`${title}\n${text}${END}`].slice(0, CONTEXT + 1),
+  )
 
 const parts = {
   train: poems('songci_train.jsonl.gz'),
@@ -84,7 +67,7 @@ const shape = { dtype: 'int64', shape: ['B', 'T'] } as const
 const inputs = { ids: shape, labels: shape }
 const loss: TrainSettings['loss'] = (context, { ids, labels }) => nextTokenLoss(model.apply(context, ids!), labels!)
 
-function settings(iterations: number): TrainSettings {
+function training(iterations: number): Training {
   const rows = ids.train.length
   return {
     model,
@@ -97,31 +80,32 @@ function settings(iterations: number): TrainSettings {
     optimiser: adamW({ beta2: 0.99, weightDecay: 0.1 }),
     schedule: warmUp(0.05, cosine(1e-3, { floor: 1e-4 })),
     clip: 1,
-    seed: options.seed,
-    threads: options.threads,
     validate: async (predict) => {
       const score = await characterLoss(predict, ids.valid)
       return { score, perplexity: Math.exp(score) }
     },
-    onEvent: progress(),
   }
 }
 
-const started = performance.now()
-const iterations = options.iterations ?? (await iterationsWithin(settings(1000), minutes))
-process.stderr.write(`${iterations} iterations; --iterations ${iterations} repeats them\n`)
-// The minutes have decided the iterations, so they stop nothing.
-await untilStopped({ ...options, minutes: Number.POSITIVE_INFINITY }, async (signal) => {
-  const checkpoint = options.checkpoint === undefined ? undefined : { file: options.checkpoint, every: 200 }
-  const { parameters, history } = await train({ ...settings(iterations), checkpoint, signal })
-  const runtime = createRuntime({ threads: options.threads })
-  await runtime.load(
-    'evaluate',
-    compileEvaluation(model, inputs, (context, values) => ({ loss: loss(context, values) })),
+const trained = await trainPlanned({ training, length: { minutes: 30 } }, options)
+if (trained) await report(trained)
+
+async function report(trained: PlannedResult): Promise<void> {
+  const { parameters, history, iterations } = trained
+  const predict: TrainSettings['predict'] = (context, values) => ({ loss: loss(context, values) })
+  const testLoss = await withWeights({ model, inputs, predict, parameters, threads: options.threads }, (predict) =>
+    characterLoss(predict, ids.test),
   )
-  await runtime.write(Object.fromEntries(parameters))
-  const testLoss = await characterLoss((batch) => runtime.step('evaluate', batch), ids.test)
-  await runtime.release()
+  await writePoems(parameters)
+  const figures = {
+    validationPerplexity: rounded(Math.exp(Math.min(...history.map(({ validation }) => validation!.score))), 2),
+    testPerplexity: rounded(Math.exp(testLoss), 2),
+    iterations,
+  }
+  printFigures(figures, { model, trained, seed: options.seed })
+}
+
+async function writePoems(parameters: PlannedResult['parameters']): Promise<void> {
   const generator = await TextGenerator.open(model, parameters)
   const titles = ['浣溪沙', '水调歌头', '蝶恋花']
   const end = vocabulary.ids([END])
@@ -134,13 +118,4 @@ await untilStopped({ ...options, minutes: Number.POSITIVE_INFINITY }, async (sig
     const text = written[i]!.map((id) => vocabulary.tokens[id - 2] ?? '□').join('')
     process.stderr.write(`${title}\n${text}\n\n`)
   })
-  const figures = {
-    validationPerplexity: Number(Math.exp(Math.min(...history.map(({ validation }) => validation!.score))).toFixed(2)),
-    testPerplexity: Number(Math.exp(testLoss).toFixed(2)),
-    iterations,
-    parameters: parameterCount(model),
-    minutes: Number(((performance.now() - started) / 60_000).toFixed(1)),
-    seed: options.seed,
-  }
-  process.stdout.write(`${JSON.stringify(figures)}\n`)
-})
+}

@@ -1,8 +1,9 @@
 // npm run example -- cifar10: objects in colour, 32 x 32, from two fifths of CIFAR-10's training pictures.
 // --network resnet (default) or mobilenet.
 import { MobileNet, ResNet } from '@volant/nn'
-import { chosen, classify, type Recipe } from './classify.js'
+import { classify, type Recipe } from './classify.js'
 import { cifar10 } from './data/pictures.js'
+import type { NetworkOf } from './examples.js'
 import { readOptions } from './options.js'
 
 const common = {
@@ -11,7 +12,7 @@ const common = {
   augmentation: { flip: true, shift: [4, 4], erase: [[8, 8]] },
   mirror: true,
 } as const
-const recipes: Record<string, () => Recipe> = {
+const recipes: Record<NetworkOf<'cifar10'>, () => Recipe> = {
   resnet: () => ({
     ...common,
     network: new ResNet({ channels: 3, classes: 10, widths: [24, 48, 96], blocks: 2 }),
@@ -26,5 +27,5 @@ const recipes: Record<string, () => Recipe> = {
   }),
 }
 
-const options = readOptions()
-await classify(await cifar10(options.data), chosen(recipes, options.network ?? 'resnet')(), options)
+const options = readOptions('cifar10')
+await classify(await cifar10(options.data), recipes[options.network ?? 'resnet'](), options)

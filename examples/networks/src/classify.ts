@@ -1,21 +1,11 @@
 import { tensorOf } from '@volant/graph'
-import {
-  adamW,
-  cosine,
-  crossEntropy,
-  type Module,
-  type Optimiser,
-  parameterCount,
-  type Random,
-  train,
-  warmUp,
-} from '@volant/nn'
+import { adamW, cosine, crossEntropy, type Module, type Optimiser, type Random, warmUp } from '@volant/nn'
 import { accuracy } from './accuracy.js'
 import { type Augmentation, scaledBatch } from './data/augment.js'
 import { type Parts, scaleOf } from './data/labelled.js'
+import { printFigures, rounded } from './figures.js'
 import type { Options } from './options.js'
-import { progress } from './progress.js'
-import { untilStopped } from './stop.js'
+import { trainUntilStopped } from './training.js'
 
 export interface Recipe {
   /** [batch, channels, height, width] -> logits [batch, classes]. */
@@ -33,10 +23,7 @@ export interface Recipe {
   readonly mirror?: boolean
 }
 
-/**
- * Trains a classifier of pictures and prints the accuracy of its last weights on the test part, which nothing else looks at.
- * After `options.minutes`, or at Ctrl-C, it stops, with a checkpoint if one is asked for, and prints how to go on.
- */
+/** Trains a classifier of pictures and prints the accuracy of its last weights on the test part, which nothing else looks at. */
 export async function classify(parts: Parts, recipe: Recipe, options: Options): Promise<void> {
   const { network, batchSize, smoothing = 0, augmentation, mirror } = recipe
   const set = parts.train
@@ -53,10 +40,8 @@ export async function classify(parts: Parts, recipe: Recipe, options: Options): 
       Array.from(rows, (row) => set.labels[row]!),
     ),
   })
-  await untilStopped(options, async (signal) => {
-    const say = progress()
-    let share = 1 // of the run that is made here, not before in a run that this one goes on from
-    const { parameters, history, seconds } = await train({
+  const trained = await trainUntilStopped(
+    {
       model: network,
       inputs: { x: { dtype: 'float32', shape: ['B', ...set.shape] }, y: { dtype: 'int64', shape: ['B'] } },
       loss: (context, { x, y }) => crossEntropy(network.apply(context, x!), y!, { smoothing }),
@@ -66,30 +51,13 @@ export async function classify(parts: Parts, recipe: Recipe, options: Options): 
       optimiser: recipe.optimiser ?? adamW({ weightDecay: 0.05 }),
       schedule: warmUp(0.2, cosine(recipe.learningRate)),
       clip: 5,
-      seed: options.seed,
-      threads: options.threads,
-      checkpoint: options.checkpoint === undefined ? undefined : { file: options.checkpoint, every: 200 },
-      signal,
-      onEvent(event) {
-        if (event.type === 'start') share = 1 - event.step / event.totalSteps
-        say(event)
-      },
-    })
-    const figures = {
-      accuracy: await accuracy(network, parameters, parts.test, scale, { threads: options.threads, mirror }),
-      trainingLoss: Number(history.at(-1)!.loss.toFixed(4)),
-      parameters: parameterCount(network),
-      minutes: Number((seconds / 60 / (share || 1)).toFixed(1)),
-      seed: options.seed,
-    }
-    process.stdout.write(`${JSON.stringify(figures)}\n`)
-  })
-}
-
-/** The entry of a name given by `--network`. */
-export function chosen<T>(entries: Readonly<Record<string, T>>, name: string): T {
-  const found = entries[name]
-  if (found === undefined)
-    throw new Error(`--network ${name}: there is none of that name; choose one of ${Object.keys(entries).join(', ')}`)
-  return found
+    },
+    options,
+  )
+  if (!trained) return
+  const figures = {
+    accuracy: await accuracy(network, trained.parameters, parts.test, scale, { threads: options.threads, mirror }),
+    trainingLoss: rounded(trained.history.at(-1)!.loss),
+  }
+  printFigures(figures, { model: network, trained, seed: options.seed })
 }

@@ -4,7 +4,7 @@ import { classify } from './classify.js'
 import { digits } from './data/pictures.js'
 import { readOptions } from './options.js'
 
-const options = readOptions()
+const options = readOptions('digits')
 await classify(
   digits(options.data),
   {

@@ -1,12 +1,13 @@
 // npm run example -- fashion-mnist: clothing in pictures of 28 x 28.
 // --network cnn (default, less than 500,000 parameters), resnet, mobilenet, lenet or mlp.
 import { Cnn, flatten, LeNet, MLP, MobileNet, ResNet, Sequential } from '@volant/nn'
-import { chosen, classify, type Recipe } from './classify.js'
+import { classify, type Recipe } from './classify.js'
 import { fashionMnist } from './data/pictures.js'
+import type { NetworkOf } from './examples.js'
 import { readOptions } from './options.js'
 
 const augmentation = { flip: true, shift: [2, 2] } as const
-const recipes: Record<string, () => Recipe> = {
+const recipes: Record<NetworkOf<'fashion-mnist'>, () => Recipe> = {
   cnn: () => ({
     network: new Cnn({ channels: 1, size: [28, 28], classes: 10, norm: true, dropout: 0.3 }),
     epochs: 12,
@@ -43,5 +44,5 @@ const recipes: Record<string, () => Recipe> = {
   }),
 }
 
-const options = readOptions()
-await classify(fashionMnist(options.data), chosen(recipes, options.network ?? 'cnn')(), options)
+const options = readOptions('fashion-mnist')
+await classify(fashionMnist(options.data), recipes[options.network ?? 'cnn'](), options)

@@ -1,8 +1,8 @@
 import { add, crossEntropy, mul, reshape, slice, type Tensor, type Value } from '@volant/graph'
-import { adamW, type Context, cosine, Linear, Module, type Tagger, train, walk, warmUp } from '@volant/nn'
+import { adamW, type Context, cosine, Linear, Module, type Tagger, walk, warmUp } from '@volant/nn'
 import { padded } from './data/vocabulary.js'
 import type { Options } from './options.js'
-import { progress } from './progress.js'
+import { trainUntilStopped } from './training.js'
 
 /**
  * The forward half of a tagger's BiLSTM foretells the next token, the backward half the one before (Peters et al. 2017,
@@ -35,54 +35,67 @@ class Foretelling extends Module<[ids: Value, targets: { next: Value; before: Va
   }
 }
 
-/** Trains on rows of ids and gives the first weights of the tagger, by its paths. */
+/** What the tagger begins with, by its paths. */
+interface Pretrained {
+  readonly weights: Map<string, Tensor>
+  /** See `Trained`. */
+  readonly from: number
+}
+
+/**
+ * Trains on rows of ids. Keeps its state beside the checkpoint of the tagger, in a file that ends in `.pretraining`. Undefined when
+ * stopped, see `trainUntilStopped`.
+ */
 export async function pretrain(
   tagger: Tagger,
   rows: readonly number[][],
   vocabulary: number,
   options: Options,
-): Promise<Map<string, Tensor>> {
+): Promise<Pretrained | undefined> {
   const model = new Foretelling(tagger, vocabulary)
   const ids = { dtype: 'int64', shape: ['B', 'T'] } as const
-  const { parameters } = await train({
-    model,
-    inputs: { ids, next: ids, before: ids },
-    loss: (context, { ids, next, before }) => model.apply(context, ids!, { next: next!, before: before! }),
-    data: {
-      rows: rows.length,
-      length: (row) => rows[row]!.length,
-      batch: (some) => {
-        const texts = Array.from(some, (row) => rows[row]!)
-        return {
-          ids: padded(texts),
-          // Unknown tokens and what lies past the end are not foretold.
-          next: padded(
-            texts.map((text) => targets([...text.slice(1), 0])),
-            masked,
-          ),
-          before: padded(
-            texts.map((text) => targets([0, ...text.slice(0, -1)])),
-            masked,
-          ),
-        }
+  const { checkpoint } = options
+  const trained = await trainUntilStopped(
+    {
+      model,
+      inputs: { ids, next: ids, before: ids },
+      loss: (context, { ids, next, before }) => model.apply(context, ids!, { next: next!, before: before! }),
+      data: {
+        rows: rows.length,
+        length: (row) => rows[row]!.length,
+        batch: (some) => {
+          const texts = Array.from(some, (row) => rows[row]!)
+          return {
+            ids: padded(texts),
+            // Unknown tokens and what lies past the end are not foretold.
+            next: padded(
+              texts.map((text) => targets([...text.slice(1), 0])),
+              masked,
+            ),
+            before: padded(
+              texts.map((text) => targets([0, ...text.slice(0, -1)])),
+              masked,
+            ),
+          }
+        },
       },
+      batchSize: 64,
+      epochs: 1,
+      optimiser: adamW({ weightDecay: 0.01 }),
+      schedule: warmUp(0.05, cosine(0.003)),
+      clip: 1,
     },
-    batchSize: 64,
-    epochs: 1,
-    optimiser: adamW({ weightDecay: 0.01 }),
-    schedule: warmUp(0.05, cosine(0.003)),
-    clip: 1,
-    seed: options.seed,
-    threads: options.threads,
-    onEvent: progress(),
-  })
+    { ...options, checkpoint: checkpoint && `${checkpoint}.pretraining` },
+  )
+  if (!trained) return undefined
   const paths = walk(model).parameters
-  return new Map(
+  const weights = new Map(
     [...walk(tagger).parameters].flatMap(([parameter, path]) => {
-      const tensor = paths.has(parameter) && parameters.get(paths.get(parameter)!)
+      const tensor = paths.has(parameter) && trained.parameters.get(paths.get(parameter)!)
       return tensor ? [[path, tensor]] : []
     }),
   )
+  return { weights, from: trained.from }
 }
 
 const masked = -1

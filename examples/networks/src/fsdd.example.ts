@@ -4,7 +4,7 @@ import { classify } from './classify.js'
 import { spokenDigits } from './data/sounds.js'
 import { readOptions } from './options.js'
 
-const options = readOptions()
+const options = readOptions('fsdd')
 await classify(
   spokenDigits(options.data),
   {

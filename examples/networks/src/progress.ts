@@ -22,5 +22,5 @@ export function progress(say = (line: string) => void process.stderr.write(`${li
 
 const from = (step: number) => (step > 0 ? `, going on from step ${step}` : '')
 
-export const duration = (seconds: number): string =>
+const duration = (seconds: number): string =>
   seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} min`

@@ -2,13 +2,15 @@
 import { join } from 'node:path'
 import { openTable } from '@volant/data'
 import { argMax } from '@volant/graph'
-import { adamW, cosine, crossEntropy, parameterCount, TextClassifier, train, warmUp } from '@volant/nn'
+import { adamW, cosine, crossEntropy, type Predict, TextClassifier, type TrainSettings, warmUp } from '@volant/nn'
 import { column, padded, pieces, Vocabulary } from './data/vocabulary.js'
+import { printFigures, rounded } from './figures.js'
 import { readOptions } from './options.js'
-import { progress } from './progress.js'
+import { type Trained, trainUntilStopped } from './training.js'
+import { withWeights } from './with-weights.js'
 
-const options = readOptions()
-const cell = options.network === 'gru' ? 'gru' : 'lstm'
+const options = readOptions('sst2-bilstm')
+const cell = options.network ?? 'lstm'
 
 interface Sentences {
   readonly words: readonly string[][]
@@ -35,65 +37,61 @@ const network = new TextClassifier({
 const idsOf = ({ words }: Sentences) => words.map((sentence) => vocabulary.ids(sentence))
 const ids = { training: idsOf(training), valid: idsOf(valid), test: idsOf(test) }
 
+const inputs = { ids: { dtype: 'int64', shape: ['B', 'T'] }, label: { dtype: 'int64', shape: ['B'] } } as const
+const answer: NonNullable<TrainSettings['predict']> = (context, { ids }) => ({
+  answer: argMax(network.apply(context, ids!), 1),
+})
+
 /** Share of right answers. */
-async function accuracy(
-  rows: readonly number[][],
-  labels: readonly number[],
-  answer: (rows: Int32Array) => Promise<ArrayLike<number | bigint>>,
-): Promise<number> {
+async function accuracy(rows: readonly number[][], labels: readonly number[], predict: Predict): Promise<number> {
   let right = 0
   for (const some of pieces(rows.length, 64)) {
-    const answers = await answer(some)
+    const { answer } = await predict({ ids: padded(Array.from(some, (row) => rows[row]!)) })
     some.forEach((row, i) => {
-      if (Number(answers[i]) === labels[row]) right++
+      if (Number(answer!.data[i]) === labels[row]) right++
     })
   }
   return right / rows.length
 }
 
-let testAccuracy = 0
-let best = 0
-const { seconds, bestEpoch } = await train({
-  model: network,
-  inputs: { ids: { dtype: 'int64', shape: ['B', 'T'] }, label: { dtype: 'int64', shape: ['B'] } },
-  loss: (context, { ids, label }) => crossEntropy(network.apply(context, ids!), label!, { smoothing: 0.1 }),
-  data: {
-    rows: training.labels.length,
-    length: (row) => ids.training[row]!.length,
-    batch: (rows) => ({
-      ids: padded(Array.from(rows, (row) => ids.training[row]!)),
-      label: column(Array.from(rows, (row) => training.labels[row]!)),
-    }),
+const trained = await trainUntilStopped(
+  {
+    model: network,
+    inputs,
+    loss: (context, { ids, label }) => crossEntropy(network.apply(context, ids!), label!, { smoothing: 0.1 }),
+    data: {
+      rows: training.labels.length,
+      length: (row) => ids.training[row]!.length,
+      batch: (rows) => ({
+        ids: padded(Array.from(rows, (row) => ids.training[row]!)),
+        label: column(Array.from(rows, (row) => training.labels[row]!)),
+      }),
+    },
+    batchSize: 64,
+    epochs: options.epochs ?? 10,
+    optimiser: adamW({ weightDecay: 0.01 }),
+    schedule: warmUp(0.1, cosine(0.003)),
+    clip: 1,
+    predict: answer,
+    validate: async (predict) => {
+      const validAccuracy = await accuracy(ids.valid, valid.labels, predict)
+      return { score: 1 - validAccuracy, validAccuracy }
+    },
   },
-  batchSize: 64,
-  epochs: options.epochs ?? 10,
-  optimiser: adamW({ weightDecay: 0.01 }),
-  schedule: warmUp(0.1, cosine(0.003)),
-  clip: 1,
-  seed: options.seed,
-  threads: options.threads,
-  predict: (context, { ids }) => ({ answer: argMax(network.apply(context, ids!), 1) }),
-  validate: async (predict) => {
-    const answers = (rows: readonly number[][]) => async (some: Int32Array) =>
-      (await predict({ ids: padded(Array.from(some, (row) => rows[row]!)) }))['answer']!.data
-    const validAccuracy = await accuracy(ids.valid, valid.labels, answers(ids.valid))
-    // The test part is measured with the weights that validation chooses.
-    if (validAccuracy > best) {
-      best = validAccuracy
-      testAccuracy = await accuracy(ids.test, test.labels, answers(ids.test))
-    }
-    return { score: 1 - validAccuracy }
-  },
-  onEvent: progress(),
-})
-process.stdout.write(
-  `${JSON.stringify({
-    cell,
-    testAccuracy: Number(testAccuracy.toFixed(4)),
-    validAccuracy: Number(best.toFixed(4)),
-    bestEpoch,
-    parameters: parameterCount(network),
-    minutes: Number((seconds / 60).toFixed(1)),
-    seed: options.seed,
-  })}\n`,
+  options,
 )
+if (trained) await report(trained)
+
+/** The test part is measured with the weights that validation chose. */
+async function report(trained: Trained): Promise<void> {
+  const { parameters, history, bestEpoch } = trained
+  const evaluation = { model: network, inputs, predict: answer, parameters, threads: options.threads }
+  const testAccuracy = await withWeights(evaluation, (predict) => accuracy(ids.test, test.labels, predict))
+  const figures = {
+    cell,
+    testAccuracy: rounded(testAccuracy),
+    validAccuracy: rounded(history[bestEpoch - 1]!.validation!['validAccuracy']!),
+    bestEpoch,
+  }
+  printFigures(figures, { model: network, trained, seed: options.seed })
+}

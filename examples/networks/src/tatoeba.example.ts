@@ -1,43 +1,29 @@
 // Transformer encoder-decoder from English (by word) to Chinese (by character): BLEU by character on the test part, with samples.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
-import {
-  adamW,
-  cosine,
-  EncoderDecoder,
-  meanLoss,
-  nextTokenLoss,
-  padded,
-  parameterCount,
-  SequenceTranslator,
-  type TrainSettings,
-  train,
-  warmUp,
-} from '@volant/nn'
+import { adamW, cosine, EncoderDecoder, meanLoss, nextTokenLoss, padded, SequenceTranslator, warmUp } from '@volant/nn'
 import { charactersOf, corpusBleu } from './bleu.js'
+import { readJsonLines } from './data/text.js'
 import { padded as filled, pieces, Vocabulary } from './data/vocabulary.js'
-import { iterationsWithin, readIterations } from './iterations.js'
-import { progress } from './progress.js'
-import { untilStopped } from './stop.js'
+import { printFigures, rounded } from './figures.js'
+import { type PlannedResult, trainPlanned } from './iterations.js'
+import { readOptions } from './options.js'
+import type { Training } from './training.js'
 
 const BATCH = 64
 const LONGEST = 48
 const [FIRST, END] = ['\u0002', '\u0003']
 
-const options = readIterations()
-const minutes = Number.isFinite(options.minutes) ? options.minutes : 25
+const options = readOptions('tatoeba')
 
 const words = (text: string) => text.toLowerCase().match(/[a-z]+|\d|[^\sa-z\d]/g) ?? []
 
-function pairs(file: string) {
-  const bytes = readFileSync(join(options.data, 'tatoeba_en_zh', file))
-  const lines = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString().trimEnd().split('\n')
-  return lines.map((line) => {
-    const { en, zh } = JSON.parse(line) as { en: string; zh: string }
-    return { en, zh, source: words(en).slice(0, LONGEST), target: [FIRST, ...charactersOf(zh).slice(0, LONGEST), END] }
-  })
-}
+const pairs = (file: string) =>
+  readJsonLines<{ en: string; zh: string }>(join(options.data, 'tatoeba_en_zh', file)).map(({ en, zh }) => ({
+    en,
+    zh,
+    source: words(en).slice(0, LONGEST),
+    target: [FIRST, ...charactersOf(zh).slice(0, LONGEST), END],
+  }))
 
 const parts = { train: pairs('train.jsonl.gz'), valid: pairs('valid.jsonl'), test: pairs('test.jsonl') }
 const sources = new Vocabulary(
@@ -77,7 +63,7 @@ const batchOf = (part: typeof ids.train, rows: Int32Array) => {
   }
 }
 
-function settings(iterations: number): TrainSettings {
+function training(iterations: number): Training {
   const ids64 = { dtype: 'int64', shape: ['B', 'T'] } as const
   const rows = ids.train.length
   return {
@@ -103,20 +89,28 @@ function settings(iterations: number): TrainSettings {
     optimiser: adamW({ beta2: 0.98, weightDecay: 0.01 }),
     schedule: warmUp(0.1, cosine(1.5e-3)),
     clip: 1,
-    seed: options.seed,
-    threads: options.threads,
     validate: meanLoss({ rows: ids.valid.length, batch: (rows) => batchOf(ids.valid, rows) }),
-    onEvent: progress(),
   }
 }
 
-const started = performance.now()
-const iterations = options.iterations ?? (await iterationsWithin(settings(1000), minutes))
-process.stderr.write(`${iterations} iterations; --iterations ${iterations} repeats them\n`)
-// The minutes have decided the iterations, so they stop nothing.
-await untilStopped({ ...options, minutes: Number.POSITIVE_INFINITY }, async (signal) => {
-  const checkpoint = options.checkpoint === undefined ? undefined : { file: options.checkpoint, every: 200 }
-  const { parameters, history } = await train({ ...settings(iterations), checkpoint, signal })
+const trained = await trainPlanned({ training, length: { minutes: 25 } }, options)
+if (trained) await report(trained)
+
+async function report(trained: PlannedResult): Promise<void> {
+  const translations = await translate(trained.parameters)
+  for (const row of [0, 100, 250, 400, 550, 700, 850, 1000])
+    process.stderr.write(`${parts.test[row]!.en} -> ${translations[row]} (${parts.test[row]!.zh})\n`)
+  const references = parts.test.map(({ zh }) => charactersOf(zh))
+  const figures = {
+    bleu: rounded(corpusBleu(translations.map(charactersOf), references), 2),
+    validationLoss: rounded(Math.min(...trained.history.map(({ validation }) => validation!.score))),
+    iterations: trained.iterations,
+  }
+  printFigures(figures, { model, trained, seed: options.seed })
+}
+
+/** The sentences of the test part in Chinese. */
+async function translate(parameters: PlannedResult['parameters']): Promise<string[]> {
   const translator = await SequenceTranslator.open(model, parameters, { threads: options.threads ?? 2 })
   const [first, end] = targets.ids([FIRST, END]) as [number, number]
   const translations: string[] = []
@@ -126,16 +120,5 @@ await untilStopped({ ...options, minutes: Number.POSITIVE_INFINITY }, async (sig
     for (const [best] of found) translations.push(best!.tokens.map((id) => targets.tokens[id - 2] ?? '□').join(''))
   }
   await translator.release()
-  for (const row of [0, 100, 250, 400, 550, 700, 850, 1000])
-    process.stderr.write(`${parts.test[row]!.en} -> ${translations[row]} (${parts.test[row]!.zh})\n`)
-  const references = parts.test.map(({ zh }) => charactersOf(zh))
-  const figures = {
-    bleu: Number(corpusBleu(translations.map(charactersOf), references).toFixed(2)),
-    validationLoss: Number(Math.min(...history.map(({ validation }) => validation!.score)).toFixed(4)),
-    iterations,
-    parameters: parameterCount(model),
-    minutes: Number(((performance.now() - started) / 60_000).toFixed(1)),
-    seed: options.seed,
-  }
-  process.stdout.write(`${JSON.stringify(figures)}\n`)
-})
+  return translations
+}

@@ -2,16 +2,17 @@
 // `pretrained`: embedding and BiLSTM first learn to foretell the next and the former character on other Chinese texts.
 import { join } from 'node:path'
 import type { Tensor } from '@volant/graph'
-import { adamW, cosine, parameterCount, spanF1, Tagger, TagScheme, train, viterbi, warmUp } from '@volant/nn'
+import { adamW, cosine, type Predict, spanF1, Tagger, TagScheme, type TrainSettings, viterbi, warmUp } from '@volant/nn'
 import { chineseSentences } from './data/chinese.js'
 import { readTagged, type Tagged } from './data/tagged.js'
 import { padded, pieces, Vocabulary } from './data/vocabulary.js'
+import { printFigures, rounded } from './figures.js'
 import { pretrain } from './foretell.js'
 import { readOptions } from './options.js'
-import { progress } from './progress.js'
+import { type Trained, trainUntilStopped } from './training.js'
+import { withWeights } from './with-weights.js'
 
-const options = readOptions()
-const started = performance.now()
+const options = readOptions('weibo-ner')
 const [training, valid, test] = ['train', 'valid', 'test'].map((part) =>
   readTagged(join(options.data, 'weibo_ner', `${part}.jsonl`)),
 ) as [Tagged[], Tagged[], Tagged[]]
@@ -34,15 +35,6 @@ const network = new Tagger({
   dropout: 0.5,
 })
 
-let initial: ReadonlyMap<string, Tensor> | undefined
-if (isPretrained)
-  initial = await pretrain(
-    network,
-    [...own, ...sentences].map((tokens) => vocabulary.ids(tokens)),
-    vocabulary.size,
-    options,
-  )
-
 const ids = (rows: readonly Tagged[]) => rows.map(({ tokens }) => vocabulary.ids(tokens))
 const numbered = { training: ids(training), valid: ids(valid), test: ids(test) }
 const tags = training.map(({ tokens, spans }) => scheme.encode(spans, tokens.length))
@@ -59,11 +51,17 @@ function decode({ emissions, transitions, start, end }: Predicted, rows: readonl
   })
 }
 
-async function measure(set: readonly Tagged[], all: readonly number[][], predict: (ids: Tensor) => Promise<Predicted>) {
+const inputs = { ids: { dtype: 'int64', shape: ['B', 'T'] }, tags: { dtype: 'int64', shape: ['B', 'T'] } } as const
+const chain: NonNullable<TrainSettings['predict']> = (context, { ids }) => ({
+  emissions: network.apply(context, [ids!]),
+  ...network.crf.scores(context),
+})
+
+async function measure(set: readonly Tagged[], all: readonly number[][], predict: Predict) {
   const found = []
   for (const some of pieces(all.length, 32)) {
     const rows = Array.from(some, (row) => all[row]!)
-    found.push(...decode(await predict(padded(rows)), rows))
+    found.push(...decode(await predict({ ids: padded(rows) }), rows))
   }
   return spanF1(
     found,
@@ -71,47 +69,52 @@ async function measure(set: readonly Tagged[], all: readonly number[][], predict
   )
 }
 
-let best = { valid: 0, test: { precision: 0, recall: 0, f1: 0 } }
-const { bestEpoch } = await train({
-  model: network,
-  inputs: { ids: { dtype: 'int64', shape: ['B', 'T'] }, tags: { dtype: 'int64', shape: ['B', 'T'] } },
-  loss: (context, { ids, tags }) => network.loss(context, [ids!], tags!),
-  data: {
-    rows: training.length,
-    length: (row) => tags[row]!.length,
-    batch: (rows) => ({
-      ids: padded(Array.from(rows, (row) => numbered.training[row]!)),
-      tags: padded(Array.from(rows, (row) => tags[row]!)),
-    }),
-  },
-  batchSize: 32,
-  epochs: options.epochs ?? 12,
-  optimiser: adamW({ weightDecay: 0.01 }),
-  schedule: warmUp(0.1, cosine(0.003)),
-  clip: 5,
-  seed: options.seed,
-  threads: options.threads,
-  ...(initial ? { initial } : {}),
-  predict: (context, { ids }) => ({ emissions: network.apply(context, [ids!]), ...network.crf.scores(context) }),
-  validate: async (predict) => {
-    const run = (ids: Tensor) => predict({ ids })
-    const { f1 } = await measure(valid, numbered.valid, run)
-    // The test part is measured with the weights that validation chooses.
-    if (f1 > best.valid) best = { valid: f1, test: await measure(test, numbered.test, run) }
-    return { score: 1 - f1 }
-  },
-  onEvent: progress(),
-})
-process.stdout.write(
-  `${JSON.stringify({
+const tag = (initial?: ReadonlyMap<string, Tensor>) =>
+  trainUntilStopped(
+    {
+      model: network,
+      inputs,
+      loss: (context, { ids, tags }) => network.loss(context, [ids!], tags!),
+      data: {
+        rows: training.length,
+        length: (row) => tags[row]!.length,
+        batch: (rows) => ({
+          ids: padded(Array.from(rows, (row) => numbered.training[row]!)),
+          tags: padded(Array.from(rows, (row) => tags[row]!)),
+        }),
+      },
+      batchSize: 32,
+      epochs: options.epochs ?? 12,
+      optimiser: adamW({ weightDecay: 0.01 }),
+      schedule: warmUp(0.1, cosine(0.003)),
+      clip: 5,
+      initial,
+      predict: chain,
+      validate: async (predict) => {
+        const { f1 } = await measure(valid, numbered.valid, predict)
+        return { score: 1 - f1, f1 }
+      },
+    },
+    options,
+  )
+
+const rows = [...own, ...sentences].map((tokens) => vocabulary.ids(tokens))
+const before = isPretrained ? await pretrain(network, rows, vocabulary.size, options) : { weights: undefined, from: 0 }
+const trained = before && (await tag(before.weights))
+if (trained) await report({ ...trained, from: before.from + trained.from })
+
+/** The test part is measured with the weights that validation chose. */
+async function report(trained: Trained): Promise<void> {
+  const { parameters, history, bestEpoch } = trained
+  const evaluation = { model: network, inputs, predict: chain, parameters, threads: options.threads }
+  const { f1, precision, recall } = await withWeights(evaluation, (predict) => measure(test, numbered.test, predict))
+  const figures = {
     start: isPretrained ? 'pretrained' : 'from scratch',
-    testF1: Number(best.test.f1.toFixed(4)),
-    testPrecision: Number(best.test.precision.toFixed(4)),
-    testRecall: Number(best.test.recall.toFixed(4)),
-    validF1: Number(best.valid.toFixed(4)),
+    testF1: rounded(f1),
+    testPrecision: rounded(precision),
+    testRecall: rounded(recall),
+    validF1: rounded(history[bestEpoch - 1]!.validation!['f1']!),
     bestEpoch,
-    parameters: parameterCount(network),
-    minutes: Number(((performance.now() - started) / 60_000).toFixed(1)),
-    seed: options.seed,
-  })}\n`,
-)
+  }
+  printFigures(figures, { model: network, trained, seed: options.seed })
+}

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { openTable } from '@volant/data'
+import { readJsonLines } from './text.js'
 
 const sentenceEnd = /(?<=[。！？!?；;\n])/
 
@@ -29,7 +28,6 @@ async function textColumn(file: string, name: string): Promise<string[]> {
 }
 
 /** Each passage once: several questions are asked about it. */
-function passages(file: string): string[] {
-  const lines = gunzipSync(readFileSync(file)).toString('utf8').trimEnd().split('\n')
-  return [...new Set(lines.map((line) => (JSON.parse(line) as { context: string }).context))]
-}
+const passages = (file: string): string[] => [
+  ...new Set(readJsonLines<{ context: string }>(file).map(({ context }) => context)),
+]

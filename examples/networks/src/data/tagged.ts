@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { Span } from '@volant/nn'
+import { readJsonLines } from './text.js'
 
 /** A sentence and the named stretches in it. */
 export interface Tagged {
@@ -8,15 +8,11 @@ export interface Tagged {
 }
 
 /** Lines of JSON with `tokens` and BIO `tags`. */
-export function readTagged(file: string): Tagged[] {
-  return readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      const { tokens, tags } = JSON.parse(line) as { tokens: string[]; tags: string[] }
-      return { tokens, spans: spansOf(tags) }
-    })
-}
+export const readTagged = (file: string): Tagged[] =>
+  readJsonLines<{ tokens: string[]; tags: string[] }>(file).map(({ tokens, tags }) => ({
+    tokens,
+    spans: spansOf(tags),
+  }))
 
 function spansOf(tags: readonly string[]): Span[] {
   const spans: { kind: string; start: number; end: number }[] = []
