@@ -1,4 +1,4 @@
-// npm run bench:bilstm [-- --rounds 31 --threads 2 --only ours,torch]
+// npm run bench:bilstm [-- --rounds 21 --threads 2 --only ours,torch]
 // One training step of a bidirectional LSTM layer, beside PyTorch. Both take turns in one run, each in a process of its own; medians.
 // The last line is one JSON document.
 import { fileURLToPath } from 'node:url'
@@ -6,13 +6,13 @@ import { alternate, contestOptions, python, torchHint } from '../contest/alterna
 import { flops, settings, shape } from './shape.mjs'
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
-const options = contestOptions(31)
+const options = contestOptions(21)
 const ms = await alternate(
   [
     { name: 'ours', command: [process.execPath, here('ours.mjs')] },
     { name: 'torch', command: [python, here('torch_bilstm.py')], hint: torchHint },
   ],
-  { ...options, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
+  { ...options, steps: 10, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
 )
 
 const ours = ms('ours')

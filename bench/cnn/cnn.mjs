@@ -13,13 +13,13 @@ const ms = await alternate(
     { name: 'torch', command: [python, here('torch_cnn.py')], hint: torchHint },
     { name: 'tfjs', command: [process.execPath, here('tfjs.mjs')], each: 15, needs: '@tensorflow/tfjs' },
   ],
-  { ...options, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
+  { ...options, steps: 20, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
 )
 
-const images = (name, steps = shape.steps) => ms(name) && Math.round((shape.batch * steps * 1000) / ms(name))
+const images = (name) => ms(name) && Math.round((shape.batch * 1000) / ms(name))
 const ours = images('ours')
 const torch = images('torch')
-const tfjs = images('tfjs', 1)
+const tfjs = images('tfjs')
 const ratio = (peer) => ours && peer && Number((ours / peer).toFixed(2))
 console.log(
   JSON.stringify({

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { trainingEnvironment } from '@volant/nn'
 
@@ -27,17 +28,21 @@ export function contestOptions(rounds) {
   }
 }
 
+/** Milliseconds before each turn. Threads of the former contestant may go on waiting busily for a while; they would take our cores. */
+const rest = 100
+
 /**
- * Lets contestants make steps in turns and resolves to a function from a name to the median of its milliseconds, null where the
- * contestant is absent. A contestant is `{ name, command, each?, needs?, hint? }`: it takes part in every `each`-th round only
- * where its step takes many seconds; it needs a package of the folder's own installation. `variables` go to all of them.
+ * Lets contestants take turns of so many steps and resolves to a function from a name to the median of a step's milliseconds, null
+ * where the contestant is absent. A contestant is `{ name, command, each?, needs?, hint? }`: where its step takes many seconds it
+ * takes part in every `each`-th round only, with one step; it needs a package of the folder's own installation. `variables` go to
+ * all of them.
  */
-export async function alternate(contestants, { rounds, threads, only, variables = {} }) {
+export async function alternate(contestants, { rounds, threads, only, steps = 1, variables = {} }) {
   const env = { ...process.env, ...trainingEnvironment(), THREADS: threads, OMP_NUM_THREADS: threads, ...variables }
   const running = []
   for (const contestant of contestants) {
     if (only && !only.includes(contestant.name)) continue
-    const process = await start(contestant, env)
+    const process = await start(contestant, { ...env, STEPS: contestant.each ? 1 : steps })
     if (process) running.push({ ...contestant, ...process, times: [] })
   }
   for (const { name, step, each = 1 } of running) {
@@ -47,14 +52,15 @@ export async function alternate(contestants, { rounds, threads, only, variables 
   for (let round = 0; round < rounds; round++) {
     for (const { name, step, times, each = 1 } of running) {
       if (round % each !== 0) continue
+      await setTimeout(rest)
       times.push(await step())
-      note(`round ${round + 1} of ${rounds}: ${name} ${times.at(-1).toFixed(0)} ms`)
+      note(`round ${round + 1} of ${rounds}: ${name} ${times.at(-1).toFixed(1)} ms`)
     }
   }
   for (const { end } of running) end()
   return (name) => {
     const found = running.find((contestant) => contestant.name === name)
-    return found ? Number(median(found.times).toFixed(1)) : null
+    return found ? Number(median(found.times).toPrecision(4)) : null
   }
 }
 

@@ -1,4 +1,4 @@
-// npm run bench:gpt [-- --rounds 200 --threads 2 --only ours --loss]
+// npm run bench:gpt [-- --rounds 21 --threads 2 --only ours --loss]
 // Training steps of nanoGPT's configuration for a CPU beside PyTorch. Both take turns in one run, each in a process of its own;
 // medians. `--loss` also trains our 2,000 iterations on tinyshakespeare (`--data ../shared/data`) and adds the loss on its last
 // tenth. The last line is one JSON document.
@@ -8,13 +8,13 @@ import { alternate, contestOptions, option, python, torchHint } from '../contest
 import { settings, shape } from './shape.mjs'
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
-const options = contestOptions(200)
+const options = contestOptions(21)
 const ms = await alternate(
   [
     { name: 'ours', command: [process.execPath, here('ours.mjs')] },
     { name: 'torch', command: [python, here('torch_gpt.py')], hint: torchHint },
   ],
-  { ...options, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
+  { ...options, steps: 10, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
 )
 
 /** Trains in a process of its own, as a reader would. */

@@ -1,22 +1,12 @@
-"""PyTorch on the CPU, eager, with its fused attention. Same protocol as ../contest/contestant.mjs: one step for every line read."""
+"""PyTorch on the CPU, eager, with its fused attention."""
 
-import json
-import os
 import sys
-import time
+from pathlib import Path
 
-try:
-    import torch
-except ImportError:
-    print(json.dumps({"failed": "this python has no torch; pip install torch"}), flush=True)
-    sys.exit(1)
-from torch import nn
-from torch.nn import functional as F
+sys.path.append(str(Path(__file__).parent.parent / "contest"))
 
-shape = json.loads(os.environ["SHAPE"])
-settings = json.loads(os.environ["SETTINGS"])
-torch.set_num_threads(int(os.environ["THREADS"]))
-torch.manual_seed(1)
+from torch_contest import F, contest, nn, shape, torch, training
+
 width, heads, vocabulary = shape["width"], shape["heads"], shape["vocabulary"]
 batch, length = shape["batch"], shape["context"]
 
@@ -52,23 +42,11 @@ class Model(nn.Module):
 
 
 model = Model()
-decaying = [p for p in model.parameters() if p.dim() == 2]
-others = [p for p in model.parameters() if p.dim() != 2]
-optimiser = torch.optim.AdamW(
-    [{"params": decaying, "weight_decay": settings["weightDecay"]}, {"params": others, "weight_decay": 0.0}],
-    lr=settings["learningRate"],
-    betas=(settings["beta1"], settings["beta2"]),
-    eps=settings["epsilon"],
-)
-print(json.dumps({"ready": True}), flush=True)
 
-for _ in sys.stdin:
-    started = time.perf_counter()
+
+def loss():
     text = torch.randint(vocabulary, (batch * length + 1,))
-    loss = model(text[:-1].view(batch, length), text[1:].view(batch, length))
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), settings["clip"])
-    optimiser.step()
-    value = loss.item()
-    print(json.dumps({"ms": (time.perf_counter() - started) * 1000, "loss": value}), flush=True)
+    return model(text[:-1].view(batch, length), text[1:].view(batch, length))
+
+
+contest(training(model, loss))

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { encodeOnnx } from '@volant/graph'
 import { openSession } from '@volant/nn'
 import { alternate, contestOptions, option, python, torchHint } from '../contest/alternate.mjs'
-import { encoder, input, shape } from './model.mjs'
+import { shape } from '../contest/encoder.mjs'
+import { encoder, input } from './model.mjs'
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const options = contestOptions(15)
@@ -21,17 +22,19 @@ const contestants = [
   { name: 'torch', command: [python, here('torch_infer.py')], hint: torchHint },
 ]
 
-/** A step is so many runs that it takes about a tenth of a second. */
-const repeats = ({ batch, time }) => Math.max(1, Math.round(512 / (batch * time)))
+/** A turn is so many runs that it takes about a tenth of a second. */
+const runsOfTurn = ({ batch, time }) => Math.max(1, Math.round(512 / (batch * time)))
 
 const runs = []
 for (const of of shapes) {
-  const repeat = repeats(of)
-  process.stderr.write(`batch ${of.batch} x ${of.time}, ${repeat} runs a step\n`)
-  const variables = { SHAPE: JSON.stringify(shape), INPUT: JSON.stringify({ ...of, repeat }) }
-  const ms = await alternate(contestants, { ...options, variables })
-  const one = (name) => (ms(name) === null ? null : Number((ms(name) / repeat).toFixed(2)))
-  const times = { fp32_ms: one('fp32'), int8_ms: one('int8'), torch_ms: one('torch') }
+  const steps = runsOfTurn(of)
+  process.stderr.write(`batch ${of.batch} x ${of.time}, ${steps} runs a turn\n`)
+  const ms = await alternate(contestants, {
+    ...options,
+    steps,
+    variables: { SHAPE: JSON.stringify({ ...shape, ...of }) },
+  })
+  const times = { fp32_ms: ms('fp32'), int8_ms: ms('int8'), torch_ms: ms('torch') }
   const ratio = (a, b) => a && b && Number((a / b).toFixed(2))
   runs.push({
     ...of,

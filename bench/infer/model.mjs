@@ -1,4 +1,4 @@
-// The encoder that all contestants run: 6 layers of MiniLM's shape, no embedding table; weights as they are initialised.
+// The encoder that all contestants run, weights as they are initialised.
 import {
   foldConstants,
   fuseForInference,
@@ -8,8 +8,7 @@ import {
   shareCommonSubexpressions,
 } from '@volant/graph'
 import { Context, initialise, TransformerEncoder } from '@volant/nn'
-
-export const shape = { layers: 6, width: 384, heads: 12, hidden: 1536 }
+import { shape } from '../contest/encoder.mjs'
 
 /** The ONNX model, `fp32` or `int8`. */
 export function encoder(kind) {

@@ -4,10 +4,10 @@ import { contest } from '../contest/contestant.mjs'
 import { encoder, input } from './model.mjs'
 
 contest(async () => {
-  const { batch, time, repeat } = JSON.parse(process.env.INPUT)
+  const { batch, time } = JSON.parse(process.env.SHAPE)
   const session = await openSession(encodeOnnx(encoder(process.argv[2])), { threads: Number(process.env.THREADS) })
   const x = input(batch, time)
   return async () => {
-    for (let i = 0; i < repeat; i++) await session.run({ x })
+    await session.run({ x })
   }
 })

@@ -3,24 +3,31 @@
 // own, the peak of a step of a MiniLM-shaped encoder on a batch of 16 x 128. The last line is JSON.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { adamW, compileTraining, createRuntime, crossEntropy, initialise, MLP, Random } from '@volant/nn'
+import {
+  adamW,
+  compileTraining,
+  createRuntime,
+  crossEntropy,
+  firstState,
+  MLP,
+  optimiserScalars,
+  Random,
+} from '@volant/nn'
 
 const at = process.argv.indexOf('--steps')
 const steps = at < 0 ? 10_000 : Number(process.argv[at + 1])
 const model = new MLP([32, 64, 8], { dropout: 0.1 })
-const { programs, slots } = compileTraining({
+const optimiser = adamW()
+const compiled = compileTraining({
   model,
   inputs: { x: { dtype: 'float32', shape: ['B', 32] }, y: { dtype: 'int64', shape: ['B'] } },
   loss: (context, { x, y }) => crossEntropy(model.apply(context, x), y),
-  optimiser: adamW(),
+  optimiser,
   clip: 1,
 })
 const runtime = createRuntime({ threads: 1 })
-await runtime.load('step', programs.step)
-const state = Object.fromEntries(initialise(model, 1))
-for (const [path, dims] of slots)
-  state[path] = { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b)) }
-await runtime.write(state)
+await runtime.load('step', compiled.programs.step)
+await runtime.write(firstState(model, compiled, 1))
 
 const random = new Random(1)
 const megabytes = () => Number((process.memoryUsage().rss / 2 ** 20).toFixed(1))
@@ -38,14 +45,7 @@ for (let step = 1; step <= steps; step++) {
     dims: [rows],
     data: BigInt64Array.from({ length: rows }, () => BigInt(random.integer(8))),
   }
-  const root = Math.sqrt(1 - 0.999 ** step)
-  const scalars = {
-    lossWeight: 1,
-    learningRate: 1e-3,
-    seed: random.uint32(),
-    'adam.scale': root / (1 - 0.9 ** step),
-    'adam.epsilon': 1e-8 * root,
-  }
+  const scalars = { lossWeight: 1, seed: random.uint32(), ...optimiserScalars(optimiser, step, 1e-3) }
   await runtime.step('step', { x, y }, scalars)
   if (step % (steps / 10) === 0) {
     marks.push(megabytes())

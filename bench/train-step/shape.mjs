@@ -1,5 +1,7 @@
+import { shape as encoder } from '../contest/encoder.mjs'
+
 // The step that all contestants make: a MiniLM-shaped encoder on a batch of 16 x 64 tokens, mean-square loss, no embedding.
-export const shape = { layers: 6, width: 384, heads: 12, hidden: 1536, batch: 16, time: 64 }
+export const shape = { ...encoder, batch: 16, time: 64 }
 export const settings = { clip: 1, learningRate: 1e-4, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
 
 /**

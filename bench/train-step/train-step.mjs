@@ -15,7 +15,7 @@ const ms = await alternate(
     { name: 'jaxjs', command: [process.execPath, here('jaxjs.mjs')], each: 5, needs: '@jax-js/jax' },
     { name: 'tfjs', command: [process.execPath, here('tfjs.mjs')], each: 8, needs: '@tensorflow/tfjs' },
   ],
-  { ...options, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
+  { ...options, steps: 3, variables: { SHAPE: JSON.stringify(shape), SETTINGS: JSON.stringify(settings) } },
 )
 
 const gflop = flops(products()) / 1e9

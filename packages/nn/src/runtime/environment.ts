@@ -1,8 +1,7 @@
 /**
  * Environment variables for a process that trains: pass them to the child process (`{ ...process.env, ...trainingEnvironment() }`).
- * glibc then keeps freed memory for the next step instead of handing it back to the kernel, and asks for huge pages: 2 to 4 % of
- * a step of 10 M parameters on Linux with glibc 2.35 or later, nothing elsewhere. They must be set before the process starts. What
- * is set already wins.
+ * glibc then keeps freed memory for the next step instead of handing it back to the kernel, and asks for huge pages (Linux with
+ * glibc 2.35 or later; nothing elsewhere). They must be set before the process starts. What is set already wins.
  */
 export function trainingEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const settings = {

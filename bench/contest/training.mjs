@@ -1,0 +1,32 @@
+// A training step as our side makes it: the public programs of @volant/nn.
+import { adamW, compileTraining, createRuntime, firstState, optimiserScalars, parameterCount } from '@volant/nn'
+
+/**
+ * Resolves to `step(batch)`, which makes one training step with AdamW and resolves to its loss. The batch's arrays are copied first,
+ * as those given to a runtime are gone.
+ */
+export async function training({ model, inputs, loss, settings }) {
+  process.stderr.write(`ours: ${parameterCount(model)} parameters\n`)
+  const { clip, learningRate, ...adam } = settings
+  const optimiser = adamW(adam)
+  const compiled = compileTraining({ model, inputs, loss, optimiser, clip })
+  const runtime = createRuntime({ threads: Number(process.env.THREADS) })
+  await runtime.load('step', compiled.programs.step)
+  await runtime.write(firstState(model, compiled, 1))
+  let steps = 0
+  return async (batch) => {
+    const fed = Object.fromEntries(
+      Object.entries(batch).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
+    )
+    const scalars = { lossWeight: 1, ...optimiserScalars(optimiser, ++steps, learningRate) }
+    const results = await runtime.step('step', fed, scalars)
+    return results.loss.data[0]
+  }
+}
+
+/** A float32 tensor of normal numbers. */
+export const normal = (random, ...dims) => ({
+  dtype: 'float32',
+  dims,
+  data: Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => random.normal()),
+})
