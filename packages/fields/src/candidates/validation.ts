@@ -20,11 +20,10 @@ interface Validated {
 export function validationOf(network: Validated): Pick<TrainSettings, 'predict' | 'validate' | 'earlyStopping'> {
   const { layers, inputs, task } = network
   if (task.valid.rows === 0) return {}
-  let epoch = 0
   return {
     predict: (context: Context, values: Readonly<Record<string, Value>>) =>
       layers.apply(context, streamsAmong(values, inputs)),
-    validate: (predict) => validate(network, predict, ++epoch),
+    validate: (predict, epoch) => validate(network, predict, epoch),
     earlyStopping: { patience },
   }
 }

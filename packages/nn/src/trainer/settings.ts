@@ -53,8 +53,8 @@ export interface TrainSettings extends Omit<TrainingGraph, 'accumulate' | 'paral
   readonly initialSteps?: number
   /** Outputs that `validate` may ask for; default `{ loss }`. Dropout is off. */
   readonly predict?: (context: Context, inputs: Inputs) => Readonly<Record<string, Value>>
-  /** Called after each epoch; the weights with the lowest score are the result. */
-  readonly validate?: (predict: Predict) => Promise<Validation>
+  /** Called after each epoch, the first of which is 1; the weights with the lowest score are the result. */
+  readonly validate?: (predict: Predict, epoch: number) => Promise<Validation>
   /** Stop after `patience` epochs without a better score. */
   readonly earlyStopping?: { readonly patience: number }
   /**
@@ -76,7 +76,7 @@ export interface TrainSettings extends Omit<TrainingGraph, 'accumulate' | 'paral
    * `device`. A browser needs one: `createRuntime` of `@volant/nn/web`.
    */
   readonly runtime?: Runtime
-  /** Stops after the present update, saves a checkpoint if there is one, and rejects with the signal's reason. */
+  /** Stops after the present update, or in a validation, saves a checkpoint if there is one, and rejects with the signal's reason. */
   readonly signal?: AbortSignal
   readonly onEvent?: (event: TrainEvent) => void
 }

@@ -262,6 +262,26 @@ describe('a run', () => {
     await expect(train(settings)).rejects.toMatchObject({ code: 'not-finite' })
   })
 
+  it('can be stopped in a validation, which is made again', async () => {
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'volant-train-')), 'run.checkpoint')
+    const checkpoint = { file, every: 1000 }
+    const stop = new AbortController()
+    const epochs: number[] = []
+    const settings = { ...bagSettings(true), validate: meanLoss(bagSettings(true).data) }
+    const validate: TrainSettings['validate'] = async (predict, epoch) => {
+      epochs.push(epoch)
+      if (epochs.length === 2) stop.abort()
+      return settings.validate(predict)
+    }
+    const stopped = train({ ...settings, validate, checkpoint, signal: stop.signal })
+    await expect(stopped).rejects.toThrow('abort')
+    const resumed = await train({ ...settings, validate, checkpoint })
+    const unbroken = await train(settings)
+    expect(epochs.slice(0, 4)).toEqual([1, 2, 2, 3])
+    expect(resumed).toEqual({ ...unbroken, seconds: expect.any(Number) })
+    await rm(path.dirname(file), { recursive: true })
+  })
+
   it('can be stopped and goes on where it was', async () => {
     const file = path.join(await mkdtemp(path.join(tmpdir(), 'volant-train-')), 'run.checkpoint')
     const checkpoint = { file, every: 100 }

@@ -125,15 +125,20 @@ class Run {
     const share = group && ((step: StepRows) => shareOf(step, group))
     const first = progress.step
     const random = (place: number) => new Random(settings.seed, `batch/${first + place}`)
+    // 0) the end of an epoch during whose validation the run was stopped
+    if (this.#epochIsOpen()) {
+      await this.#endEpoch()
+      await this.#save(true)
+    }
     for await (const step of batchesAhead(settings.data, this.#stepsFrom(first), random, share)) {
       // 1) one update, while the next batch is being made
       await this.#update(step)
       // 2) at the end of an epoch: validate, keep the best weights, stop when they no longer get better
-      if (progress.step % this.#stepsPerEpoch === 0 || progress.step === this.#totalSteps) await this.#endEpoch()
+      if (this.#epochIsOpen()) await this.#endEpoch()
       // 3) save from time to time, and when asked to stop
       const aborted = settings.signal?.aborted ?? false
       const done = progress.stoppedEarly || progress.step === this.#totalSteps
-      if (settings.checkpoint && (aborted || done || progress.step % settings.checkpoint.every === 0))
+      if (aborted || done || progress.step % (settings.checkpoint?.every ?? Number.POSITIVE_INFINITY) === 0)
         await this.#save()
       settings.signal?.throwIfAborted()
       if (done) break
@@ -208,14 +213,19 @@ class Run {
     return !finite && next !== undefined
   }
 
+  /** Whether all updates of an epoch are made, and it is not ended yet. */
+  #epochIsOpen(): boolean {
+    const { step, history } = this.#progress
+    const complete = step % this.#stepsPerEpoch === 0 || step === this.#totalSteps
+    return complete && history.length < Math.ceil(step / this.#stepsPerEpoch)
+  }
+
+  /** Rejects with the reason of a signal that comes meanwhile, the checkpoint saved. */
   async #endEpoch(): Promise<void> {
-    const { settings, runtime } = this
+    const { settings } = this
     const progress = this.#progress
     const epoch = Math.ceil(progress.step / this.#stepsPerEpoch)
-    const validation = await settings.validate?.((batch) => {
-      settings.signal?.throwIfAborted()
-      return runtime.step('evaluate', batch)
-    })
+    const validation = await this.#validate(epoch)
     const better = validation !== undefined && validation.score < progress.bestScore
     if (better) {
       progress.bestScore = validation.score
@@ -231,10 +241,25 @@ class Run {
     settings.onEvent?.({ type: 'epoch', best: better, ...record })
   }
 
-  async #save(): Promise<void> {
-    const { file } = this.settings.checkpoint!
+  async #validate(epoch: number): Promise<Validation | undefined> {
+    const { settings, runtime } = this
+    try {
+      return await settings.validate?.((batch) => {
+        settings.signal?.throwIfAborted()
+        return runtime.step('evaluate', batch)
+      }, epoch)
+    } catch (error) {
+      if (settings.signal?.aborted) await this.#save()
+      throw error
+    }
+  }
+
+  /** Unless this step is saved, or `again`. */
+  async #save(again = false): Promise<void> {
+    if (!this.settings.checkpoint || (this.settings.parallel?.rank ?? 0) > 0) return
+    const { file } = this.settings.checkpoint
     const { step } = this.#progress
-    if (step === this.#savedStep || (this.settings.parallel?.rank ?? 0) > 0) return
+    if (step === this.#savedStep && !again) return
     const state = Object.fromEntries(
       Object.entries(await this.runtime.read()).filter(([path]) => !this.#passing.has(path)),
     )
