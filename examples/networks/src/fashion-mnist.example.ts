@@ -14,7 +14,7 @@ const recipes: Record<NetworkOf<'fashion-mnist'>, () => Recipe> = {
     batchSize: 128,
     learningRate: 3e-3,
     smoothing: 0.05,
-    augmentation,
+    augmentation: { flip: true, shift: [1, 1] },
     mirror: true,
   }),
   resnet: () => ({

@@ -84,7 +84,7 @@ const tag = (initial?: ReadonlyMap<string, Tensor>) =>
         }),
       },
       batchSize: 32,
-      epochs: options.epochs ?? 12,
+      epochs: options.epochs ?? (isPretrained ? 20 : 12),
       optimiser: adamW({ weightDecay: 0.01 }),
       schedule: warmUp(0.1, cosine(0.003)),
       clip: 5,
