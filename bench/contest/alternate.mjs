@@ -7,7 +7,9 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { trainingEnvironment } from '@volant/nn'
 
-const note = (text) => process.stderr.write(`${text}\n`)
+const note = (text) => {
+  process.stderr.write(`${text}\n`)
+}
 
 /** The interpreter of PyTorch. */
 export const python = process.env.VOLANT_BENCH_PYTHON ?? 'python3'
@@ -45,15 +47,15 @@ export async function alternate(contestants, { rounds, threads, only, steps = 1,
     const process = await start(contestant, { ...env, STEPS: contestant.each ? 1 : steps })
     if (process) running.push({ ...contestant, ...process, times: [] })
   }
-  for (const { name, step, each = 1 } of running) {
+  for (const { name, turn, each = 1 } of running) {
     note(`${name}: warming up`)
-    for (let i = 0; i < (each === 1 ? 3 : 1); i++) await step()
+    for (let i = 0; i < (each === 1 ? 3 : 1); i++) await turn()
   }
   for (let round = 0; round < rounds; round++) {
-    for (const { name, step, times, each = 1 } of running) {
+    for (const { name, turn, times, each = 1 } of running) {
       if (round % each !== 0) continue
       await setTimeout(rest)
-      times.push(await step())
+      times.push(await turn())
       note(`round ${round + 1} of ${rounds}: ${name} ${times.at(-1).toFixed(1)} ms`)
     }
   }
@@ -64,7 +66,7 @@ export async function alternate(contestants, { rounds, threads, only, steps = 1,
   }
 }
 
-/** A contestant's process: `step()` resolves to the milliseconds it says it took. */
+/** A contestant's process: `turn()` resolves to the milliseconds it says each of its steps took. */
 async function start({ name, command, needs, hint = 'npm run bench:peers' }, env) {
   const absent = (reason) => note(`${name}: left out, ${reason} (${hint})`)
   const installed = fileURLToPath(new URL(`../node_modules/${needs}`, import.meta.url))
@@ -83,8 +85,8 @@ async function start({ name, command, needs, hint = 'npm run bench:peers' }, env
   const ready = await read()
   if (!ready.ready) return absent(ready.failed)
   return {
-    async step() {
-      child.stdin.write('step\n')
+    async turn() {
+      child.stdin.write('turn\n')
       const answer = await read()
       if (answer.failed) throw new Error(`${name}: ${answer.failed}`)
       return answer.ms
@@ -93,7 +95,7 @@ async function start({ name, command, needs, hint = 'npm run bench:peers' }, env
   }
 }
 
-const median = (numbers) => {
+export const median = (numbers) => {
   const sorted = numbers.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2

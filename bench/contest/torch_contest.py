@@ -8,7 +8,7 @@ import time
 try:
     import torch
 except ImportError:
-    print(json.dumps({"failed": "this python has no torch; pip install torch"}), flush=True)
+    print(json.dumps({"failed": "this python has no torch"}), flush=True)
     sys.exit(1)
 from torch import nn
 from torch.nn import functional as F
@@ -20,7 +20,7 @@ torch.manual_seed(1)
 
 
 def contest(step):
-    """Says it is ready, then takes its turns. `step()` returns a tensor or None."""
+    """Says it is ready, then takes its turns. `step()` returns the loss, or None where it has none."""
     steps = int(os.environ["STEPS"])
     print(json.dumps({"ready": True}), flush=True)
     for _ in sys.stdin:

@@ -22,8 +22,8 @@ const contestants = [
   { name: 'torch', command: [python, here('torch_infer.py')], hint: torchHint },
 ]
 
-/** A turn is so many runs that it takes about a tenth of a second. */
-const runsOfTurn = ({ batch, time }) => Math.max(1, Math.round(512 / (batch * time)))
+/** A turn is so many runs that it takes some tenths of a second. */
+const runsOfTurn = ({ batch, time }) => Math.max(1, Math.round(2048 / (batch * time)))
 
 const runs = []
 for (const of of shapes) {

@@ -9,5 +9,11 @@ from torch_contest import contest, encoder, shape, torch
 
 model = encoder().eval()
 x = torch.randn(shape["batch"], shape["time"], shape["width"])
+
+
+def run():
+    model(x)
+
+
 with torch.inference_mode():
-    contest(lambda: model(x).sum())
+    contest(run)

@@ -13,9 +13,9 @@ import {
   optimiserScalars,
   Random,
 } from '@volant/nn'
+import { option } from '../contest/alternate.mjs'
 
-const at = process.argv.indexOf('--steps')
-const steps = at < 0 ? 10_000 : Number(process.argv[at + 1])
+const steps = Number(option('steps', 10_000))
 const model = new MLP([32, 64, 8], { dropout: 0.1 })
 const optimiser = adamW()
 const compiled = compileTraining({

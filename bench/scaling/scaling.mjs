@@ -5,9 +5,9 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { trainingEnvironment } from '@volant/nn'
+import { option } from '../contest/alternate.mjs'
 
-const at = process.argv.indexOf('--steps')
-const steps = at < 0 ? '15' : process.argv[at + 1]
+const steps = option('steps', '15')
 const script = fileURLToPath(new URL('process.mjs', import.meta.url))
 const environment = { ...process.env, ...trainingEnvironment() }
 

@@ -5,13 +5,10 @@ import http from 'node:http'
 import { VolantClient } from '@volant/client'
 import { loadModel } from '@volant/fields'
 import autocannon from 'autocannon'
+import { option } from '../contest/alternate.mjs'
 import { rows } from './rows.mjs'
 import { startServer } from './server.mjs'
 
-const option = (name, otherwise) => {
-  const at = process.argv.indexOf(`--${name}`)
-  return at < 0 ? otherwise : process.argv[at + 1]
-}
 const seconds = Number(option('seconds', 30))
 const connections = Number(option('connections', 200))
 const rounds = Number(option('rounds', 20))

@@ -3,7 +3,7 @@
 // they are made of, medians over new processes. `cpu_ms` counts both threads. The last line is JSON.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { contestOptions } from '../contest/alternate.mjs'
+import { contestOptions, median } from '../contest/alternate.mjs'
 
 const child = fileURLToPath(new URL('child.mjs', import.meta.url))
 const { rounds, threads } = contestOptions(9)
@@ -24,7 +24,6 @@ async function once() {
   return { ms, ...JSON.parse(text) }
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 const runs = []
 for (let round = 0; round < rounds; round++) {
   runs.push(await once())
