@@ -62,6 +62,7 @@ const slice: ImportRule = (c) => {
   const steps = c.has(4) ? c.numbers(4) : starts.map(() => 1)
   return axes.reduce((value, axis, i) => {
     const size = value.shape.at(axis)!
+    if (steps[i] === -1 && starts[i] === -1 && Number(ends[i]) <= -(2 ** 31 - 1)) return s.flip(value, axis)
     if (steps[i]! < 0) return s.gather(value, descending(c, size, starts[i]!, ends[i]!, steps[i]!), axis)
     const toEnd =
       typeof ends[i] === 'number' && (ends[i] >= 2 ** 31 - 1 || (typeof size === 'number' && ends[i] > size))

@@ -1,21 +1,33 @@
 import { Worker } from 'node:worker_threads'
 import { NnError } from '../errors.js'
 import { asOutOfMemory } from './memory.js'
-import { type Caller, Calls, type Response, releasedError } from './remote.js'
+import { type Caller, Calls, type Request, type Response, releasedError } from './remote.js'
+
+/** What the thread is given. */
+export interface ThreadData {
+  readonly host: 'session' | 'runtime'
+  /** 1 in its only element: the calls still waiting are not wanted any more. */
+  readonly ending: Int32Array
+}
 
 /** A worker thread that hosts one object and answers calls of its methods, in the order they were made. */
 export class Thread implements Caller {
   readonly #worker: Worker
   readonly #calls = new Calls()
+  readonly #ending = new Int32Array(new SharedArrayBuffer(4))
+  readonly #ended: Promise<void>
   #failure: Error | undefined
 
   /** Starts from dist also when this file runs from src (tests). */
-  constructor(readonly host: 'session' | 'runtime') {
+  constructor(readonly host: ThreadData['host']) {
     const file = new URL('../../dist/runtime/worker.js', import.meta.url)
-    this.#worker = new Worker(file, { workerData: { host }, execArgv: [], name: `volant-${host}` })
+    const workerData: ThreadData = { host, ending: this.#ending }
+    this.#worker = new Worker(file, { workerData, execArgv: [], name: `volant-${host}` })
+    this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
     this.#worker.on('message', (response: Response) => {
       this.#calls.settle(response)
-      if (this.#calls.idle) this.#worker.unref()
+      // While it ends it stays: the process must live to see the end.
+      if (this.#calls.idle && !this.#failure) this.#worker.unref()
     })
     this.#worker.on('error', (cause) =>
       this.#fail(
@@ -42,9 +54,13 @@ export class Thread implements Caller {
     })
   }
 
+  /** Resolves when the thread has ended, after the call it is at. */
   async end(): Promise<void> {
     this.#fail(releasedError(this.host))
-    await this.#worker.terminate()
+    Atomics.store(this.#ending, 0, 1)
+    this.#worker.ref()
+    this.#worker.postMessage({ id: -1, method: 'end', args: [] } satisfies Request)
+    await this.#ended
   }
 
   #fail(error: Error): void {
