@@ -154,6 +154,7 @@ export {
   scatterAdd,
   scatterElements,
   scatterElementsAdd,
+  scatterRows,
   shapeOf,
   slice,
   split,

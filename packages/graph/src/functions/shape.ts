@@ -134,6 +134,9 @@ export const scatterElementsAdd = (data: Value, indices: Value, updates: Value, 
 export const scatterElements = (data: Value, indices: Value, updates: Value, axis: number): Value =>
   apply('scatterElements', [data, indices, updates], { axis: axisOf(data, axis, 'scatterElements') })
 
+/** `y = table; y[ids[i]] = rows[i]`; ids [U], rows [U, ...]. No row may be named twice. */
+export const scatterRows = (table: Value, ids: Value, rows: Value): Value => apply('scatterRows', [table, ids, rows])
+
 /** 1 at the index and 0 elsewhere: ids [...] -> [..., classes]; an id out of range gives zeros. */
 export const oneHot = (ids: Value, classes: Dim, dtype: DType = 'float32'): Value =>
   cast(equal(unsqueeze(ids, -1), cast(range(ids.builder, classes), ids.dtype)), dtype)

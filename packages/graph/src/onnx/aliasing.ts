@@ -10,9 +10,14 @@ export interface StatePair {
 /** Their output may share the memory of the first input, so whoever reads it reads the state. */
 const views = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity'])
 
-/** These read element i of each operand only to write element i, so they may write over an operand. */
+/**
+ * These read element i of each operand only to write element i, so they may write over an operand; ScatterND, which sets some
+ * rows of its first, copies nothing where that is its output.
+ */
 const elementwise = new Set(
-  'Add Sub Mul Div Sum Where Min Max Clip Cast Neg Abs Sqrt Exp Log Identity Pow Sign Tanh Sigmoid Relu'.split(' '),
+  'Add Sub Mul Div Sum Where Min Max Clip Cast Neg Abs Sqrt Exp Log Identity Pow Sign Tanh Sigmoid Relu ScatterND'.split(
+    ' ',
+  ),
 )
 
 /**

@@ -152,6 +152,13 @@ const scatterElements: ImportRule = (c) => {
   return scatter(c.value(0), c.value(1), c.value(2), c.int('axis', 0))
 }
 
+const scatterNd: ImportRule = (c) => {
+  const ids = c.value(1)
+  if (c.text('reduction', 'none') !== 'none' || ids.shape.length !== 2 || ids.shape[1] !== 1)
+    c.fail('scattering other than of whole rows')
+  return s.scatterRows(c.value(0), s.squeeze(ids, 1), c.value(2))
+}
+
 const topK: ImportRule = (c) => {
   const x = c.value(0)
   const axis = c.int('axis', -1)
@@ -231,6 +238,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   Gather: (c) => s.gather(c.value(0), c.value(1), c.int('axis', 0)),
   GatherElements: (c) => s.gatherElements(c.value(0), c.value(1), c.int('axis', 0)),
   ScatterElements: scatterElements,
+  ScatterND: scatterNd,
   Gemm: gemm,
   MatMul: matMul,
   Einsum: (c) => einsum(c.text('equation', ''), ...c.all),

@@ -8,6 +8,7 @@ import {
   scatterAdd,
   scatterElements,
   scatterElementsAdd,
+  scatterRows,
   transpose,
   unsqueeze,
   zerosLike,
@@ -92,6 +93,20 @@ export const gatherOps = {
     ],
     lower: ({ emit, names, attributes: { axis } }) => [emit.op('ScatterElements', names, { axis })],
   }),
+  scatterRows: row({
+    shape: ({ x: [table, ids, rows] }) => {
+      requireIds(ids!)
+      requireRank(ids!, 1, 'the ids')
+      const shape = [ids!.shape[0]!, ...table!.shape.slice(1)]
+      if (printShape(rows!.shape) !== printShape(shape))
+        throw new RuleViolation(`the rows must be ${printShape(shape)}`)
+      return [{ dtype: sameDtype([table!, rows!]), shape: table!.shape }]
+    },
+    grad: ({ dy }, _table, ids, rows) => [scatterRows(dy, ids!, zerosLike(rows!)), null, gather(dy, ids!)],
+    lower: ({ emit, names: [table, ids, rows] }) => [
+      emit.op('ScatterND', [table!, emit.op('Unsqueeze', [ids!, emit.ints([1])]), rows!]),
+    ],
+  }),
   embeddingBag: {
     shape: ({ x: [rows, index, weights] }) => {
       requireRank(rows!, 2, 'the rows')
@@ -110,7 +125,13 @@ export const gatherOps = {
     },
     lower: ({ emit, names: [rows, index, weights], x, y: [y] }) => {
       const [B, n] = x[1]!.shape
-      const H = y!.shape[1]!
+      const [U, H] = x[0]!.shape as [Dim, Dim]
+      // Rows taken from a table for this batch are few, and the backward pass needs W in any case.
+      if (emit.target.mode === 'train' && typeof U !== 'number') {
+        const places = emit.filled([B!, U], 0, y!.dtype)
+        const dense = emit.op('ScatterElements', [places, index!, weights!], { axis: 1, reduction: 'add' })
+        return [emit.op('MatMul', [dense, rows!])]
+      }
       const gathered = emit.op('Gather', [rows!, index!], { axis: 0 })
       const sums = emit.op('MatMul', [emit.reshape(weights!, [B!, n!], [B!, 1, n!]), gathered])
       return [emit.reshape(sums, [B!, 1, H], [B!, H])]

@@ -337,6 +337,16 @@ export const shapeCases: Case[] = [
       }),
   ),
   move(
+    'scatterRows',
+    [random([4, 3]), ids([2, 0]), random([2, 3], 2)],
+    (t, i, r) => f.scatterRows(t, i, r),
+    (t, i, r) =>
+      nd([4, 3], (a, b) => {
+        const k = [0, 1].find((place) => i.at(place) === a)
+        return k === undefined ? t.at(a, b) : r.at(k, b)
+      }),
+  ),
+  move(
     'oneHot, an id out of range',
     [ids([2, 0, -1])],
     (i) => f.oneHot(i, 3),
