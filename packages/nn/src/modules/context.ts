@@ -30,6 +30,7 @@ export interface RowTable {
   readonly path: string
   /** [height, width] of the whole table. */
   readonly shape: readonly number[]
+  readonly whole: Value
   /** int64 [U], the distinct ids in use. */
   readonly chosen: Value
   /** [U, width], the rows of these ids. */
@@ -182,8 +183,8 @@ export class Context {
   #openTable(path: string, shape: readonly number[]): RowTable {
     const chosen = this.builder.input(chosenRows(path), 'int64', [`rows${this.#tables.size}`])
     const trainable = this.#trainable(path)
-    const rows = gather(this.builder.parameter(path, [...shape], { trainable }), chosen)
-    const access = { path, shape, chosen, rows, trainable, ids: [] }
+    const whole = this.builder.parameter(path, [...shape], { trainable })
+    const access = { path, shape, whole, chosen, rows: gather(whole, chosen), trainable, ids: [] }
     this.#tables.set(path, access)
     return access
   }

@@ -27,7 +27,7 @@ export interface Update {
 
 /**
  * Row-wise access to large resident tables [V, H] (an embedding and its optimiser state): the distinct ids of the batch, [U],
- * are an input of the graph, which takes these rows of the tables itself, and gives back new rows [U, H] to be put in place.
+ * are an input of the graph, which takes these rows of the tables and writes new ones in their places.
  */
 export interface TableAccess {
   readonly table: string
@@ -35,17 +35,11 @@ export interface TableAccess {
   readonly chosen: string
   /** Batch inputs holding ids, and the graph inputs fed with each id's place among the distinct ones, of the same shape. */
   readonly ids: readonly { readonly input: string; readonly index: string }[]
-  /** Resident tables of which the graph takes these rows. */
-  readonly rows: readonly TableRows[]
+  /** Resident tables of which the graph takes these rows, the table itself first. */
+  readonly states: readonly string[]
   /**
    * `batch`: the rows of this batch's ids. `note`: the same, and they are noted. `noted`: all rows noted since the last such
    * run, for applying gradients accumulated over several batches; there is no `ids` then.
    */
   readonly which: 'batch' | 'note' | 'noted'
-}
-
-export interface TableRows {
-  readonly state: string
-  /** Graph output [U, H] with the rows' new values, if they change. */
-  readonly output?: string
 }

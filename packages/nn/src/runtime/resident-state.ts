@@ -13,7 +13,7 @@ import {
   runSession,
   toOrt,
 } from './onnx-session.js'
-import type { Program, TableAccess, TableRows } from './program.js'
+import type { Program, TableAccess } from './program.js'
 
 type Feeds = Record<string, OrtTensor>
 
@@ -46,7 +46,7 @@ export class ResidentState {
     this.#programs.delete(name)
     await former?.onnx.session.release()
     if (program.sums.length > 0) this.#mpi ??= await this.joinProcesses!()
-    const changes = program.updates.length > 0 || rowOutputs(program).length > 0
+    const changes = program.updates.length > 0
     const model = changes ? this.binding.forPlaces(program.model) : program.model
     const onnx = await createSession(this.binding, model, { ...settings, training: program.training })
     const results = onnx.outputs.filter((port) => program.results.includes(port.name))
@@ -80,13 +80,10 @@ export class ResidentState {
     }
     const places = { ...program.places }
     for (const { output, state } of program.updates) places[output] = this.#resident(state).ort
-    for (const table of tables) Object.assign(places, this.#rowPlaces(table))
     await this.binding.runIntoPlaces(program.onnx.session, feeds, places).catch((cause) => {
       throw runFailed(cause)
     })
-    for (const table of tables) this.#putBack(table, places, program.clear)
-    for (const state of program.clear)
-      if (!isRowState(program, state)) this.#resident(state).tensor.data.fill(0 as never)
+    for (const state of program.clear) this.#clear(state, tables)
     return Object.fromEntries(program.results.map((output) => [output, copyOf(fromOrt(places[output]!))]))
   }
 
@@ -155,28 +152,19 @@ export class ResidentState {
     const fed: Feeds = {}
     const ids = access.which === 'noted' ? this.#takeNoted(access.table) : this.#distinctIds(access, batch, height, fed)
     if (access.which === 'note') this.#note(access.table, ids)
-    const chosen = BigInt64Array.from(ids, BigInt)
+    const chosen = new BigInt64Array(ids.length)
+    const low = lowWords(chosen)
+    for (let place = 0; place < ids.length; place++) low[2 * place] = ids[place]!
     fed[access.chosen] = this.#toOrt({ dtype: 'int64', dims: [ids.length], data: chosen })
     return { access, ids, fed }
   }
 
-  /** Memory for the new rows of a table's states. */
-  #rowPlaces({ access, ids }: Chosen): Feeds {
-    const places: Feeds = {}
-    for (const { state, output } of access.rows) {
-      if (!output) continue
-      const dims = [ids.length, this.#resident(state).tensor.dims[1]!]
-      places[output] = this.#toOrt({ dtype: 'float32', dims, data: new Float32Array(dims[0]! * dims[1]!) })
-    }
-    return places
-  }
-
-  #putBack({ access, ids }: Chosen, outputs: Readonly<Record<string, OrtTensor>>, clear: readonly string[]): void {
-    for (const { state, output } of access.rows) {
-      const { dims, data } = this.#resident(state).tensor
-      if (clear.includes(state)) clearRows(data as Float32Array, ids, dims[1]!)
-      else if (output) putRows(data as Float32Array, ids, dims[1]!, outputs[output]!.data as Float32Array)
-    }
+  /** Sets a state to zero: of a table only the rows in use, as the others are zero. */
+  #clear(state: string, tables: readonly Chosen[]): void {
+    const { dims, data } = this.#resident(state).tensor
+    const table = tables.find(({ access }) => access.states.includes(state))
+    if (table) clearRows(data as Float32Array, table.ids, dims[1]!)
+    else data.fill(0 as never)
   }
 
   /** The distinct ids of a batch in order of appearance; feeds each id's place among them. */
@@ -213,9 +201,9 @@ export class ResidentState {
     const mpi = this.#mpi!
     const rows: Float32Array[] = []
     const byRow = new Set<string>()
-    for (const { table, rows: states } of tables) {
+    for (const { table, states } of tables) {
       const ids = this.#noteOfAll(mpi, table)
-      for (const { state } of states.filter((row) => sums.includes(row.state))) {
+      for (const state of states.filter((one) => sums.includes(one))) {
         const { dims, data } = this.#resident(state).tensor
         byRow.add(state)
         const width = dims[1]!
@@ -307,21 +295,8 @@ const badId = (table: string, input: string, id: bigint, height: number) =>
 /** int64 as pairs of 32-bit words, the low one first on all platforms ONNX Runtime has binaries for. */
 const lowWords = (data: BigInt64Array) => new Int32Array(data.buffer, data.byteOffset, 2 * data.length)
 
-function putRows(table: Float32Array, ids: Int32Array, width: number, rows: Float32Array): void {
-  let at = 0
-  for (let place = 0; place < ids.length; place++)
-    for (let to = ids[place]! * width, end = to + width; to < end; to++) table[to] = rows[at++]!
-}
-
 function clearRows(table: Float32Array, ids: Int32Array, width: number): void {
   for (let place = 0; place < ids.length; place++) table.fill(0, ids[place]! * width, (ids[place]! + 1) * width)
-}
-
-const rowOutputs = (program: Program): string[] =>
-  program.tables.flatMap(({ rows }) => rows.flatMap(({ output }) => output ?? []))
-
-function isRowState(program: Program, state: string): boolean {
-  return program.tables.some(({ rows }) => rows.some((row: TableRows) => row.state === state))
 }
 
 const copyOf = (tensor: Tensor): Tensor => ({ ...tensor, data: tensor.data.slice() })

@@ -12,6 +12,7 @@ import {
   lower,
   mul,
   type Shape,
+  scatterRows,
   type Value,
 } from '@volant/graph'
 import { NnError } from '../errors.js'
@@ -21,7 +22,7 @@ import { walk } from '../modules/tree.js'
 import { type Averaging, averagePath } from '../optimisers/averaging.js'
 import type { Optimiser } from '../optimisers/transform.js'
 import { appendUpdate, type Trained } from '../optimisers/update.js'
-import type { Program, TableAccess, TableRows } from '../runtime/program.js'
+import type { Program, TableAccess, Update } from '../runtime/program.js'
 import { moveStatistics, shownBefore, shownPath, sumShown } from './statistics.js'
 
 /** dtype and shape of one tensor of a batch; named dims (`['B', 'T']`) may differ from batch to batch. */
@@ -207,12 +208,11 @@ function finishAccumulation({ precision }: TrainingGraph, forward: Forward, slot
 function finishApply(settings: TrainingGraph, forward: Forward, slots: Slots) {
   const builder = new GraphBuilder('apply')
   const tables = forward.context.tables.filter(({ trainable }) => trainable)
-  const noted = tables.map((table) => ({ ...table, ids: [] }))
-  const rows = new RowStates(noted, 'noted')
+  const noted = new Map(tables.map((table) => [table.path, noteChosen(builder, table)]))
+  const rows = new RowStates([...noted.values()], 'noted')
   const trained = forward.targets.map((target): Trained => {
-    const whole = builder.parameter(target.path, [...target.shape])
-    const table = target.table && noteChosen(builder, target.table)
-    const own = { ...target, table, value: table ? gather(whole, table.chosen) : whole }
+    const table = noted.get(target.path)
+    const own = { ...target, table, value: table?.rows ?? builder.parameter(target.path, [...target.shape]) }
     const gradient = stateOf(builder, own, slots, rows, accumulatorPath(target.path))
     return trainedOf(settings, builder, { ...own, gradient }, slots, rows)
   })
@@ -248,36 +248,37 @@ function trainedOf(
 function stateOf(builder: GraphBuilder, target: Target, slots: Slots, rows: RowStates, state: string): Value {
   slots.set(state, target.shape)
   const whole = builder.parameter(state, [...target.shape])
-  if (!target.table) return whole
-  rows.add(target.path, state)
-  return gather(whole, target.table.chosen)
+  return target.table ? rows.add(target.table, state, whole) : whole
 }
 
 /** The table as the apply graph sees it: its rows are those noted while gradients accumulated. */
 function noteChosen(builder: GraphBuilder, table: RowTable): RowTable {
-  return { ...table, chosen: builder.input(chosenRows(table.path), 'int64', table.chosen.shape) }
+  const whole = builder.parameter(table.path, [...table.shape])
+  const chosen = builder.input(chosenRows(table.path), 'int64', table.chosen.shape)
+  return { ...table, whole, chosen, rows: gather(whole, chosen), ids: [] }
 }
 
-/** Which states of each table are used by row, and which of them are put back. */
+/** The states of which only the chosen rows are used. */
 class RowStates {
-  readonly #rows = new Map<string, { state: string; output?: string }[]>()
+  readonly #states = new Map<string, { table: RowTable; whole: Value }>()
 
   constructor(
     readonly tables: readonly RowTable[],
     readonly which: TableAccess['which'],
   ) {
-    for (const { path } of tables) this.#rows.set(path, [{ state: path }])
+    for (const table of tables) this.#states.set(table.path, { table, whole: table.whole })
   }
 
-  add(table: string, state: string): void {
-    this.#rows.get(table)!.push({ state })
+  /** Takes the rows of one more state of a table. */
+  add(table: RowTable, state: string, whole: Value): Value {
+    this.#states.set(state, { table, whole })
+    return gather(whole, table.chosen)
   }
 
-  /** True when the state is rows of a table; the output is then put back into it. */
-  putBack(state: string, output: string): boolean {
-    const found = [...this.#rows.values()].flat().find((row) => row.state === state)
-    if (found) found.output = output
-    return found !== undefined
+  /** The new state: the value or, where this is rows, the state with these rows in their places. */
+  putBack(state: string, value: Value): Value {
+    const found = this.#states.get(state)
+    return found ? scatterRows(found.whole, found.table.chosen, value) : value
   }
 
   get access(): TableAccess[] {
@@ -285,20 +286,18 @@ class RowStates {
       table: path,
       chosen: chosenRows(path),
       ids,
-      rows: this.#rows.get(path)! satisfies TableRows[],
+      states: [...this.#states].flatMap(([state, { table }]) => (table.path === path ? state : [])),
       which: trainable ? this.which : 'batch',
     }))
   }
 }
 
-function outputUpdates(builder: GraphBuilder, next: Iterable<readonly [string, Value]>, rows: RowStates) {
-  const updates: { output: string; state: string }[] = []
-  for (const [state, value] of next) {
+function outputUpdates(builder: GraphBuilder, next: Iterable<readonly [string, Value]>, rows: RowStates): Update[] {
+  return Array.from(next, ([state, value]) => {
     const output = `${state}:next`
-    builder.output(output, value)
-    if (!rows.putBack(state, output)) updates.push({ output, state })
-  }
-  return updates
+    builder.output(output, rows.putBack(state, value))
+    return { output, state }
+  })
 }
 
 type ProgramParts = Pick<Program, 'results' | 'training'> & Partial<Program> & Pick<TrainingGraph, 'precision'>
