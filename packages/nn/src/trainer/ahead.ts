@@ -11,24 +11,35 @@ export interface MadeStep {
 }
 
 /**
- * Makes the batches of each update, always one update ahead of the one handed out. `random` gives the random numbers of the
- * n-th update here, from 0; `share` takes this process's rows.
+ * The batches of each update, made one update ahead. `random` gives the random numbers of the n-th update here, from 0; `share`
+ * takes this process's rows.
  */
-export async function* batchesAhead(
-  data: TrainingData,
-  steps: Iterable<StepRows>,
-  random: (place: number) => Random,
-  share: (step: StepRows) => Share[] = wholeOf,
-): AsyncGenerator<MadeStep> {
-  let next: Promise<MadeStep> | undefined
-  let place = 0
-  for (const rows of steps) {
-    const present = next
-    next = make(data, rows, share(rows), random(place++))
-    next.catch(() => {}) // reported when it is its turn
-    if (present) yield await present
+export class BatchesAhead {
+  readonly #steps: Iterator<StepRows>
+  #next: Promise<MadeStep> | undefined
+  #place = 0
+
+  constructor(
+    readonly data: TrainingData,
+    steps: Iterable<StepRows>,
+    readonly random: (place: number) => Random,
+    readonly share: (step: StepRows) => Share[] = wholeOf,
+  ) {
+    this.#steps = steps[Symbol.iterator]()
+    this.makeNext()
   }
-  if (next) yield await next
+
+  /** Begins to make the next update's batches: to be called once the runtime has been given the present ones. */
+  makeNext(): void {
+    const { value: step, done } = this.#steps.next()
+    this.#next = done ? undefined : make(this.data, step, this.share(step), this.random(this.#place++))
+    this.#next?.catch(() => {}) // reported when it is its turn
+  }
+
+  /** The batches made last; undefined after those of the last update. */
+  async take(): Promise<MadeStep | undefined> {
+    return this.#next
+  }
 }
 
 async function make(data: TrainingData, step: StepRows, share: readonly Share[], random: Random): Promise<MadeStep> {

@@ -8,7 +8,7 @@ import { shareOf } from '../parallel/shard.js'
 import { Random } from '../random.js'
 import type { Runtime } from '../runtime/interface.js'
 import { createRuntime } from '../runtime/runtime.js'
-import { batchesAhead, type MadeStep } from './ahead.js'
+import { BatchesAhead, type MadeStep } from './ahead.js'
 import { type Checkpoint, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.js'
 import { Clock } from './clock.js'
 import { compileEvaluation, compileTraining, type TrainingGraph, type TrainingPrograms } from './compile.js'
@@ -130,9 +130,12 @@ class Run {
       await this.#endEpoch()
       await this.#save(true)
     }
-    for await (const step of batchesAhead(settings.data, this.#stepsFrom(first), random, share)) {
+    const ahead = new BatchesAhead(settings.data, this.#stepsFrom(first), random, share)
+    for (let step = await ahead.take(); step; step = await ahead.take()) {
       // 1) one update, while the next batch is being made
-      await this.#update(step)
+      const update = this.#update(step)
+      ahead.makeNext()
+      await update
       // 2) at the end of an epoch: validate, keep the best weights, stop when they no longer get better
       if (this.#epochIsOpen()) await this.#endEpoch()
       // 3) save from time to time, and when asked to stop
