@@ -15,10 +15,33 @@ export const defaultNgrams: NgramSettings = { words: [1, 2], characters: [2, 5],
 const seeds = { words: 0x811c9dc5, characters: 0x9e3779b9 }
 const space = 32
 
+/** Numbers of 32 bits in an array that grows; `take` empties it. */
+class Hashes {
+  private data = new Uint32Array(1024)
+  private size = 0
+
+  push(hash: number): void {
+    if (this.size === this.data.length) {
+      const { data } = this
+      this.data = new Uint32Array(2 * this.size)
+      this.data.set(data)
+    }
+    this.data[this.size++] = hash
+  }
+
+  take(): Uint32Array {
+    const taken = this.data.slice(0, this.size)
+    this.size = 0
+    return taken
+  }
+}
+
+/** What is being hashed. */
+const hashes = new Hashes()
+
 /** 32-bit hashes of the n-grams of words and punctuation of a text, repeats included. */
-export function wordHashes(text: string, [shortest, longest]: readonly [number, number]): number[] {
+export function wordHashes(text: string, [shortest, longest]: readonly [number, number]): Uint32Array {
   const tokens = piecesOf(text)
-  const hashes: number[] = []
   for (let start = 0; start < tokens.length; start++) {
     let hash = seeds.words
     for (let n = 1; n <= longest && start + n <= tokens.length; n++) {
@@ -28,16 +51,15 @@ export function wordHashes(text: string, [shortest, longest]: readonly [number, 
       if (n >= shortest) hashes.push(finish(hash))
     }
   }
-  return hashes
+  return hashes.take()
 }
 
 /** 32-bit hashes of the character n-grams of a text, repeats included: within words or, where most words are unspaced, across. */
-export function characterHashes(text: string, settings: NgramSettings): number[] {
-  const hashes: number[] = []
+export function characterHashes(text: string, settings: NgramSettings): Uint32Array {
   const lower = text.toLowerCase()
-  if (isUnspaced(lower)) pushRuns(lower, settings.unspaced, hashes)
-  else for (const word of lower.split(/\s+/)) if (word !== '') pushRuns(` ${word} `, settings.characters, hashes)
-  return hashes
+  if (isUnspaced(lower)) pushRuns(lower, settings.unspaced)
+  else for (const word of lower.split(/\s+/)) if (word !== '') pushRuns(` ${word} `, settings.characters)
+  return hashes.take()
 }
 
 /** 32-bit hash of a text. */
@@ -48,13 +70,12 @@ export function hashOf(text: string): number {
 }
 
 /** 32-bit hashes of the character n-grams of a run. */
-export function gramHashes(run: string, lengths: readonly [number, number]): number[] {
-  const hashes: number[] = []
-  pushRuns(run, lengths, hashes)
-  return hashes
+export function gramHashes(run: string, lengths: readonly [number, number]): Uint32Array {
+  pushRuns(run, lengths)
+  return hashes.take()
 }
 
-function pushRuns(run: string, [shortest, longest]: readonly [number, number], hashes: number[]): void {
+function pushRuns(run: string, [shortest, longest]: readonly [number, number]): void {
   for (let start = 0; start < run.length; start++) {
     let hash = seeds.characters
     const last = Math.min(longest, run.length - start)

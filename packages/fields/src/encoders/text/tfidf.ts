@@ -74,7 +74,7 @@ interface Block {
   readonly index: VocabularyIndex
   readonly idf: Float64Array
   readonly offset: number
-  readonly hashes: (text: string) => number[]
+  readonly hashes: (text: string) => Uint32Array
 }
 
 const blocksOf = new WeakMap<TfidfState, readonly Block[]>()
@@ -102,28 +102,40 @@ function blocks(state: TfidfState): readonly Block[] {
   return made
 }
 
+/** Scratch space of a block: how often each place of its vocabulary is met in a text (all 0 in between), and which are. */
+interface Counter {
+  readonly block: Block
+  readonly counts: Int32Array
+  readonly seen: Int32Array
+}
+
 function rows(values: readonly (string | null)[], state: TfidfState): CsrMatrix {
   const builder = new RowsBuilder()
-  const counters = blocks(state).map((block) => ({ block, counts: new Int32Array(block.idf.length) }))
+  const counters = blocks(state).map((block): Counter => {
+    const { length } = block.idf
+    return { block, counts: new Int32Array(length), seen: new Int32Array(length) }
+  })
   for (const text of values) {
-    if (text !== null) for (const { block, counts } of counters) addBlock(text, block, counts, builder)
+    if (text !== null) for (const counter of counters) addBlock(text, counter, builder)
     builder.endRow()
   }
   return builder.matrix(vocabularySize(state))
 }
 
-/** Appends the weighted n-grams of one text, scaled to length 1; `counts` is scratch space, all 0 before and after. */
-function addBlock(text: string, block: Block, counts: Int32Array, builder: RowsBuilder): void {
-  const seen: number[] = []
-  for (const hash of block.hashes(text)) {
-    const place = block.index.place(hash)
-    if (place >= 0 && counts[place]!++ === 0) seen.push(place)
+/** Appends the weighted n-grams of one text, scaled to length 1. */
+function addBlock(text: string, { block, counts, seen }: Counter, builder: RowsBuilder): void {
+  const hashes = block.hashes(text)
+  let size = 0
+  for (let i = 0; i < hashes.length; i++) {
+    const place = block.index.place(hashes[i]!)
+    if (place >= 0 && counts[place]!++ === 0) seen[size++] = place
   }
-  seen.sort((a, b) => a - b)
   let squares = 0
   const from = builder.size
-  for (const place of seen) {
-    const weight = (1 + Math.log(counts[place]!)) * block.idf[place]!
+  for (let i = 0; i < size; i++) {
+    const place = seen[i]!
+    const count = counts[place]!
+    const weight = (count === 1 ? 1 : 1 + Math.log(count)) * block.idf[place]!
     counts[place] = 0
     squares += weight * weight
     builder.push(block.offset + place, weight)

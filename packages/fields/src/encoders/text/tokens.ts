@@ -77,10 +77,10 @@ function tokensOf(text: string): string[] {
 }
 
 /** Hashes of the n-grams of a token. */
-function gramsOf(token: string): number[] {
+function gramsOf(token: string): Uint32Array {
   const [own, next, afterNext, word] = token.split(part)
   if (word === undefined) return gramHashes(`<${own}>`, [3, 5])
-  return [`${own}${next}`, `${own}${next}${afterNext}`, `<${word}>`].map(hashOf)
+  return Uint32Array.from([`${own}${next}`, `${own}${next}${afterNext}`, `<${word}>`], hashOf)
 }
 
 /** Rows of the embedding table. */

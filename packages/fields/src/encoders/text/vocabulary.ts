@@ -4,93 +4,104 @@ export interface Vocabulary {
   readonly df: readonly number[]
 }
 
+/** A slot of the table: hash, rows it was seen in (0: free), the last of these. */
+const [HASH, ROWS, LAST, SLOT] = [0, 1, 2, 4] as const
+
 /** Counts in how many rows each hash is seen: an open-addressing table, for millions of n-grams. */
 export class RowCounts {
-  private keys = new Uint32Array(1 << 16)
-  private counts = new Int32Array(1 << 16)
-  private lastRow = new Int32Array(1 << 16)
+  private table = new Uint32Array(SLOT << 16)
   private size = 0
   private row = 0
 
   /** Counts the hashes of one more row; repeats within it count once. */
-  addRow(hashes: readonly number[]): void {
+  addRow(hashes: Uint32Array): void {
     this.row++
-    for (const hash of hashes) {
-      const at = this.slot(hash)
-      if (this.lastRow[at] === this.row) continue
-      if (this.counts[at] === 0) {
-        this.keys[at] = hash
+    for (let i = 0; i < hashes.length; i++) {
+      const at = this.slot(hashes[i]!)
+      const { table } = this
+      if (table[at + LAST] === this.row) continue
+      if (table[at + ROWS] === 0) {
+        table[at + HASH] = hashes[i]!
         this.size++
       }
-      this.lastRow[at] = this.row
-      this.counts[at]!++
-      if (this.size * 2 > this.keys.length) this.grow()
+      table[at + LAST] = this.row
+      table[at + ROWS]!++
+      if (this.size * 2 * SLOT > table.length) this.grow()
     }
   }
 
   /** What was seen, at most the `limit` most frequent of it (equal counts: the smaller hash). */
   vocabulary(limit: number): Vocabulary {
-    let kept: { hash: number; df: number }[] = []
-    for (let at = 0; at < this.keys.length; at++) {
-      if (this.counts[at]! > 0) kept.push({ hash: this.keys[at]!, df: this.counts[at]! })
+    const { least, ofLeast } = this.leastRows(limit)
+    const hashes = new Uint32Array(Math.min(limit, this.size))
+    const rarest = new Uint32Array(this.size)
+    let [kept, rare] = [0, 0]
+    for (let at = 0; at < this.table.length; at += SLOT) {
+      const rows = this.table[at + ROWS]!
+      if (rows > least) hashes[kept++] = this.table[at + HASH]!
+      else if (rows === least) rarest[rare++] = this.table[at + HASH]!
     }
-    if (kept.length > limit) {
-      kept.sort((a, b) => b.df - a.df || a.hash - b.hash)
-      kept = kept.slice(0, limit)
+    hashes.set(rarest.subarray(0, rare).sort().subarray(0, ofLeast), kept)
+    hashes.sort()
+    return { hashes: [...hashes], df: Array.from(hashes, (hash) => this.table[this.slot(hash) + ROWS]!) }
+  }
+
+  /** Hashes seen in more than `least` rows are kept, and `ofLeast` of those seen in as many. */
+  private leastRows(limit: number): { least: number; ofLeast: number } {
+    const hashesOf = new Uint32Array(this.row + 1) // by number of rows
+    for (let at = 0; at < this.table.length; at += SLOT) hashesOf[this.table[at + ROWS]!]!++
+    let left = limit
+    for (let rows = this.row; rows > 0; rows--) {
+      if (hashesOf[rows]! >= left) return { least: rows, ofLeast: left }
+      left -= hashesOf[rows]!
     }
-    kept.sort((a, b) => a.hash - b.hash)
-    return { hashes: kept.map(({ hash }) => hash), df: kept.map(({ df }) => df) }
+    return { least: 0, ofLeast: 0 }
   }
 
   private slot(hash: number): number {
-    const mask = this.keys.length - 1
-    let at = hash & mask
-    while (this.counts[at] !== 0 && this.keys[at] !== hash) at = (at + 1) & mask
+    const { table } = this
+    const mask = table.length - 1
+    let at = (hash * SLOT) & mask
+    while (table[at + ROWS] !== 0 && table[at + HASH] !== hash) at = (at + SLOT) & mask
     return at
   }
 
   private grow(): void {
-    const { keys, counts, lastRow } = this
-    this.keys = new Uint32Array(keys.length * 2)
-    this.counts = new Int32Array(keys.length * 2)
-    this.lastRow = new Int32Array(keys.length * 2)
-    for (let from = 0; from < keys.length; from++) {
-      if (counts[from] === 0) continue
-      const at = this.slot(keys[from]!)
-      this.keys[at] = keys[from]!
-      this.counts[at] = counts[from]!
-      this.lastRow[at] = lastRow[from]!
+    const former = this.table
+    this.table = new Uint32Array(former.length * 2)
+    for (let from = 0; from < former.length; from += SLOT) {
+      if (former[from + ROWS] === 0) continue
+      this.table.set(former.subarray(from, from + SLOT), this.slot(former[from + HASH]!))
     }
   }
 }
 
 /** From a hash to its place in the vocabulary. */
 export class VocabularyIndex {
-  private readonly keys: Uint32Array
-  private readonly places: Int32Array
-  private readonly mask: number
+  /** Pairs of a hash and its place + 1; 0: free. */
+  private readonly table: Uint32Array
 
   constructor(vocabulary: Vocabulary) {
     let capacity = 16
     while (capacity < vocabulary.hashes.length * 2) capacity *= 2
-    this.keys = new Uint32Array(capacity)
-    this.places = new Int32Array(capacity).fill(-1)
-    this.mask = capacity - 1
+    this.table = new Uint32Array(2 * capacity)
     vocabulary.hashes.forEach((hash, place) => {
-      let at = hash & this.mask
-      while (this.places[at] !== -1) at = (at + 1) & this.mask
-      this.keys[at] = hash
-      this.places[at] = place
+      const at = this.slot(hash)
+      this.table[at] = hash
+      this.table[at + 1] = place + 1
     })
   }
 
   /** The place of a hash, or -1 when the vocabulary lacks it. */
   place(hash: number): number {
-    let at = hash & this.mask
-    while (this.places[at] !== -1) {
-      if (this.keys[at] === hash) return this.places[at]!
-      at = (at + 1) & this.mask
-    }
-    return -1
+    return this.table[this.slot(hash) + 1]! - 1
+  }
+
+  private slot(hash: number): number {
+    const { table } = this
+    const mask = table.length - 1
+    let at = (hash * 2) & mask
+    while (table[at + 1] !== 0 && table[at] !== hash) at = (at + 2) & mask
+    return at
   }
 }
