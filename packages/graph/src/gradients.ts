@@ -7,6 +7,7 @@ import { expand, fill, reshape, zerosLike } from './functions/shape.js'
 import type { Node, Value } from './graph.js'
 import { ruleOf } from './ops/table.js'
 import { type Recomputation, recomputations } from './recomputation.js'
+import { type Differentiated, Rematerialisation } from './rematerialisation.js'
 import { none, RuleViolation } from './rule.js'
 import { isFloat } from './tensor.js'
 
@@ -25,6 +26,10 @@ export function gradients(loss: Value, wrt: readonly Value[], weights?: Value): 
   const builder = loss.builder as GraphBuilder
   const nodes = nodesBetween(builder, wrt, loss)
   const parts = recomputations(builder)
+  const kept = new Rematerialisation(
+    builder,
+    nodes.filter(({ node }) => !parts.has(node)),
+  )
   const pending = new Map<number, Value[]>([[loss.id, [weights ?? fill(builder, [], 1, loss.dtype)]]])
   const gradientOf = (id: number): Value | undefined => {
     const terms = pending.get(id)
@@ -37,7 +42,7 @@ export function gradients(loss: Value, wrt: readonly Value[], weights?: Value): 
     builder.at(node.path, () => {
       const dys = node.outputs.map(gradientOf)
       if (dys.every((dy) => dy === undefined)) return
-      differentiate(builder, node, dys, parts.get(node)).forEach((dx, i) => {
+      differentiate(node, dys, parts.get(node) ?? kept).forEach((dx, i) => {
         const id = node.inputs[i]!
         if (!dx || !needs[i]) return
         pending.set(id, [...(pending.get(id) ?? []), fit(dx, builder.value(id))])
@@ -48,9 +53,9 @@ export function gradients(loss: Value, wrt: readonly Value[], weights?: Value): 
 }
 
 /** The nodes on a path from one of the values to the loss, and which of their inputs lie on it. */
-function nodesBetween(builder: GraphBuilder, wrt: readonly Value[], loss: Value): { node: Node; needs: boolean[] }[] {
+function nodesBetween(builder: GraphBuilder, wrt: readonly Value[], loss: Value): Differentiated[] {
   const reached = new Set(wrt.map((v) => v.id))
-  const forward: { node: Node; needs: boolean[] }[] = []
+  const forward: Differentiated[] = []
   for (const node of builder.nodes) {
     const needs = node.inputs.map((id) => reached.has(id) && isFloat(builder.value(id).dtype))
     if (!needs.some(Boolean) || ruleOf(node.op, node.path).grad === none) continue
@@ -58,7 +63,7 @@ function nodesBetween(builder: GraphBuilder, wrt: readonly Value[], loss: Value)
     for (const id of node.outputs) reached.add(id)
   }
   const wanted = new Set([loss.id])
-  const between: { node: Node; needs: boolean[] }[] = []
+  const between: Differentiated[] = []
   for (const entry of forward.reverse()) {
     if (!entry.node.outputs.some((id) => wanted.has(id))) continue
     for (const id of entry.node.inputs) wanted.add(id)
@@ -68,16 +73,14 @@ function nodesBetween(builder: GraphBuilder, wrt: readonly Value[], loss: Value)
 }
 
 function differentiate(
-  builder: GraphBuilder,
   node: Node,
   dys: (Value | undefined)[],
-  part: Recomputation | undefined,
+  kept: Recomputation | Rematerialisation,
 ): (Value | null)[] {
   const rule = ruleOf(node.op, node.path)
   const known = dys.find((dy) => dy !== undefined)!
-  const value = (id: number) => (part ? part.value(id, known) : builder.value(id))
-  const x = node.inputs.map(value)
-  const ys = node.outputs.map(value)
+  const x = node.inputs.map((id) => kept.value(id, known))
+  const ys = node.outputs.map((id) => kept.value(id, known))
   const details = { op: node.op, path: node.path, shapes: x.map((v) => v.shape) }
   if (rule.grad === none) throw new GraphError('no gradient flows through this op', details)
   if (rule.saved !== undefined && dys.slice(rule.saved).some((dy) => dy !== undefined))

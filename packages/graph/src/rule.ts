@@ -22,6 +22,14 @@ export interface GradContext<A> {
   attributes: A
 }
 
+/** @public The table's declarations name it. */
+export interface AgainContext<A> {
+  ys: readonly Value[]
+  /** Which inputs a gradient is wanted for. */
+  needs: readonly boolean[]
+  attributes: A
+}
+
 export interface LowerContext<A> {
   /** ONNX names of the inputs. */
   names: readonly string[]
@@ -39,6 +47,9 @@ export const none = 'none'
 /** Gradient for each input, in order; null where none flows. May have a shape the input was broadcast to. */
 type GradRule<A> = (context: GradContext<A>, ...x: Value[]) => (Value | null)[]
 
+/** The first output; undefined where `grad` would not read all that it takes. */
+type AgainRule<A> = (context: AgainContext<A>, ...x: Value[]) => Value | undefined
+
 /** All we know of an op. */
 export interface OpRule<A = Attributes> {
   /** Dtypes and shapes of the outputs; throws RuleViolation. */
@@ -48,6 +59,11 @@ export interface OpRule<A = Attributes> {
   lower: (context: LowerContext<A>) => string[]
   /** Outputs from this index on are kept for the backward pass only; no gradient is defined through them (0: through none). */
   saved?: number
+  /**
+   * Makes the first output again from what `grad` reads anyway, in a few cheap operations, so that it is not kept for the backward
+   * pass; see rematerialisation.ts. No operation may equal one of `lower`, or the two would be shared and the result kept.
+   */
+  again?: AgainRule<A>
 }
 
 export type OpTable = Readonly<Record<string, OpRule>>

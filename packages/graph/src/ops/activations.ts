@@ -52,6 +52,7 @@ export const activations = {
     saved: 1,
     // silu' = s + y (1 - s)
     grad: ({ dy, y, ys: [, s] }) => [mul(dy, add(s!, mul(y, sub(1, s!))))],
+    again: ({ ys: [, s] }, x) => mul(s!, x!),
     lower: ({ emit, names: [x] }) => {
       const s = emit.op('Sigmoid', [x!])
       return [emit.op('Mul', [x!, s]), s]
@@ -73,8 +74,9 @@ export const activations = {
     // y' = (1 + t)/2 + x/2 (1 - t²) √(2/π) (1 + 3 · 0.044715 x²)
     grad: ({ dy, ys: [, t] }, x) => {
       const inner = add(mul(square(x!), 1.5 * geluSlope * geluCubic), geluSlope / 2)
-      return [mul(dy, add(mul(add(t!, 1), 0.5), mul(mul(x!, inner), sub(1, square(t!)))))]
+      return [mul(dy, add(add(mul(t!, 0.5), 0.5), mul(mul(x!, inner), sub(1, square(t!)))))]
     },
+    again: ({ ys: [, t] }, x) => mul(x!, add(mul(t!, 0.5), 0.5)),
     lower: ({ emit, names: [x], x: [info] }) => {
       const number = (value: number) => emit.scalar(value, info!.dtype)
       const cubic = emit.op('Mul', [emit.op('Pow', [x!, number(3)]), number(geluCubic)])

@@ -30,7 +30,12 @@ const twoOverRootPi = 2 / Math.sqrt(Math.PI)
 export const elementwise = {
   add: { shape: broadcast, grad: ({ dy }) => [dy, dy], lower: as('Add') },
   sub: { shape: broadcast, grad: ({ dy }) => [dy, neg(dy)], lower: as('Sub') },
-  mul: { shape: broadcast, grad: ({ dy }, a, b) => [mul(dy, b!), mul(dy, a!)], lower: as('Mul') },
+  mul: {
+    shape: broadcast,
+    grad: ({ dy }, a, b) => [mul(dy, b!), mul(dy, a!)],
+    again: ({ needs }, a, b) => (needs.every(Boolean) ? mul(b!, a!) : undefined),
+    lower: as('Mul'),
+  },
   div: { shape: broadcast, grad: ({ dy, y }, _a, b) => [div(dy, b!), neg(div(mul(dy, y), b!))], lower: as('Div') },
   pow: {
     shape: broadcast,
@@ -89,6 +94,7 @@ export const elementwise = {
       const density = exp(sub(mul(mul(x!, x!), -0.5), 0.5 * Math.log(2 * Math.PI)))
       return [mul(dy, add(mul(ys[1]!, 0.5), mul(x!, density)))]
     },
+    again: ({ ys: [, gate] }, x) => mul(mul(gate!, x!), 0.5),
     // This sequence is what ONNX Runtime recognises and fuses into one Gelu when the gate is not needed elsewhere.
     lower: ({ emit, names: [x], x: info }) => {
       const { dtype } = info[0]!

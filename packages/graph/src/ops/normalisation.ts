@@ -1,5 +1,5 @@
 import { printShape } from '../dims.js'
-import { div, exp, mul, sub } from '../functions/elementwise.js'
+import { add, div, exp, mul, sub } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
 import { countOf, reshape } from '../functions/shape.js'
@@ -40,6 +40,7 @@ export const normalisation = {
       const inner = sub(sub(mul(dy, gamma!), matMul(dy, column)), mul(xh, matMul(p, column)))
       return [mul(inverse!, inner), reduceSum(p, 0), reduceSum(dy, 0)]
     },
+    again: ({ ys: [, mean, inverse] }, x, gamma, beta) => add(mul(mul(sub(x!, mean!), inverse!), gamma!), beta!),
     lower: ({ emit, names, used, attributes: { eps } }) => {
       const saves = used[1] || used[2]
       const names3 = emit.ops('LayerNormalization', names, saves ? 3 : 1, { axis: -1, epsilon: float(eps) })
@@ -57,11 +58,12 @@ export const normalisation = {
     saved: 1,
     // With xh = x/rms and p = dy·xh: dx = (dy·gamma - xh mean(p·gamma)) / rms; the means are products as for layerNorm.
     grad: ({ dy, ys: [, inverse] }, x, gamma) => {
-      const xh = mul(x!, inverse!)
+      const xh = mul(inverse!, x!)
       const p = mul(dy, xh)
       const column = div(reshape(gamma!, [x!.shape[1]!, 1]), countOf(x!, [1]))
       return [mul(inverse!, sub(mul(dy, gamma!), mul(xh, matMul(p, column)))), reduceSum(p, 0)]
     },
+    again: ({ ys: [, inverse] }, x, gamma) => mul(mul(inverse!, x!), gamma!),
     lower: ({ emit, names: [x, gamma], x: [info], used, attributes: { eps } }) => {
       const { dtype, shape } = info!
       const number = (value: number) => emit.scalar(value, dtype)

@@ -1,6 +1,3 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { expect, it } from 'vitest'
 import { GraphBuilder } from '../builder.js'
@@ -8,10 +5,13 @@ import { square, tanh } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
 import { gradients } from '../gradients.js'
-import { encodeOnnx } from '../onnx/codec.js'
 import { lower } from '../onnx/lower.js'
 import type { OnnxModel, OnnxNode } from '../onnx/model.js'
+import { nd } from '../testing/array.js'
+import { profiler } from '../testing/profile.js'
 import { orderLeaves } from './leaf-order.js'
+
+const profile = profiler(ort, 'disabled')
 
 const node = (name: string, inputs: string[]): OnnxNode => ({
   name,
@@ -52,34 +52,6 @@ function lag(order: readonly string[]): number {
 
 /** Names of the nodes as the runtime ran them. */
 async function runOrder(model: OnnxModel): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'volant-order-'))
-  try {
-    const session = await ort.InferenceSession.create(encodeOnnx(model), {
-      enableProfiling: true,
-      profileFilePrefix: join(folder, 'run'),
-      graphOptimizationLevel: 'disabled',
-      intraOpNumThreads: 1,
-      logSeverityLevel: 3,
-    })
-    const feeds = model.graph.inputs.map(({ name, shape }) => {
-      const dims = shape as number[]
-      const size = dims.reduce((p, q) => p * q, 1)
-      return [name, new ort.Tensor('float32', new Float32Array(size).fill(0.1), dims)] as const
-    })
-    await session.run(Object.fromEntries(feeds))
-    session.endProfiling()
-    const [file] = await readdir(folder)
-    const events = JSON.parse(await readFile(join(folder, file!), 'utf8')) as {
-      cat: string
-      name: string
-      ts: number
-    }[]
-    await session.release()
-    return events
-      .filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'))
-      .toSorted((p, q) => p.ts - q.ts)
-      .map(({ name }) => name.replace(/_kernel_time$/, ''))
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+  const feeds = model.graph.inputs.map(({ name, shape }) => [name, nd(shape as number[], () => 0.1)] as const)
+  return (await profile(model, Object.fromEntries(feeds))).map(({ name }) => name)
 }

@@ -10,14 +10,22 @@ interface OrtTensor {
 }
 
 /** What we use of onnxruntime-node; tests pass the real one in, since only they may import it. */
-interface Ort {
+export interface Ort {
   InferenceSession: {
     create(
       model: Uint8Array,
-      options: { logSeverityLevel: 3; intraOpNumThreads: number },
+      options: {
+        logSeverityLevel: 3
+        intraOpNumThreads: number
+        graphOptimizationLevel?: 'all' | 'disabled'
+        enableMemPattern?: boolean
+        enableProfiling?: boolean
+        profileFilePrefix?: string
+      },
     ): Promise<{
       inputNames: readonly string[]
       run(feeds: Record<string, never>): Promise<Readonly<Record<string, OrtTensor>>>
+      endProfiling(): void
       release(): Promise<void>
     }>
   }
@@ -26,16 +34,17 @@ interface Ort {
 
 export type Results = Record<string, { dims: number[]; data: number[] }>
 
+export const ortTensor = ({ Tensor }: Pick<Ort, 'Tensor'>, { dims, data, dtype }: NdArray): never =>
+  new Tensor(dtype as never, tensorOf(dtype, dims, [...data]).data as never, dims) as never
+
 /** Runs a model once in the real runtime; feeds that the model does not have are left out. */
 export const runner =
-  ({ InferenceSession, Tensor }: Ort) =>
+  (ort: Ort) =>
   async (model: OnnxModel, feeds: Readonly<Record<string, NdArray>>): Promise<Results> => {
     const options = { logSeverityLevel: 3, intraOpNumThreads: 2 } as const
-    const session = await InferenceSession.create(encodeOnnx(model), options)
-    const toOrt = ({ dims, data, dtype }: NdArray) =>
-      new Tensor(dtype as never, tensorOf(dtype, dims, [...data]).data as never, dims) as never
+    const session = await ort.InferenceSession.create(encodeOnnx(model), options)
     const fed = Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))
-    const results = await session.run(Object.fromEntries(fed.map(([name, x]) => [name, toOrt(x)])))
+    const results = await session.run(Object.fromEntries(fed.map(([name, x]) => [name, ortTensor(ort, x)])))
     await session.release()
     return Object.fromEntries(
       Object.entries(results).map(([name, t]) => [
