@@ -1,6 +1,6 @@
 import { LSTM, meanSquaredError, Random } from '@volant/nn'
 import { contest } from '../contest/contestant.mjs'
-import { normal, training } from '../contest/training.mjs'
+import { copyOf, normal, training } from '../contest/training.mjs'
 import { settings, shape } from './shape.mjs'
 
 contest(async () => {
@@ -17,5 +17,5 @@ contest(async () => {
   })
   const random = new Random(2)
   const fed = { x: normal(random, batch, time, inputs), y: normal(random, batch, time, model.width) }
-  return () => step(fed)
+  return { given: () => copyOf(fed), step }
 })

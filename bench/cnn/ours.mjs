@@ -1,6 +1,6 @@
 import { Cnn, crossEntropy, Random } from '@volant/nn'
 import { contest } from '../contest/contestant.mjs'
-import { normal, training } from '../contest/training.mjs'
+import { copyOf, normal, training } from '../contest/training.mjs'
 import { settings, shape } from './shape.mjs'
 
 contest(async () => {
@@ -15,5 +15,6 @@ contest(async () => {
   const random = new Random(2)
   const x = normal(random, batch, 1, size, size)
   const labels = BigInt64Array.from({ length: batch }, () => BigInt(random.integer(classes)))
-  return () => step({ x, y: { dtype: 'int64', dims: [batch], data: labels } })
+  const fed = { x, y: { dtype: 'int64', dims: [batch], data: labels } }
+  return { given: () => copyOf(fed), step }
 })

@@ -3,16 +3,21 @@ import { createInterface } from 'node:readline'
 
 const steps = Number(process.env.STEPS)
 
-/** `prepare()` resolves to a function that makes one step and resolves to its loss (or nothing). */
+/**
+ * `prepare()` resolves to a function that makes one step and resolves to its loss (or nothing), or to `{ given, step }`: what
+ * `given()` returns is made before the turn and handed to the step.
+ */
 export async function contest(prepare) {
   const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`)
   try {
-    const step = await prepare()
+    const prepared = await prepare()
+    const { given, step } = typeof prepared === 'function' ? { given: () => {}, step: prepared } : prepared
     say({ ready: true })
     for await (const _ of createInterface({ input: process.stdin })) {
+      const all = Array.from({ length: steps }, given)
       const started = performance.now()
       let loss
-      for (let i = 0; i < steps; i++) loss = await step()
+      for (const one of all) loss = await step(one)
       say({ ms: (performance.now() - started) / steps, loss })
     }
     process.exit(0)

@@ -1,10 +1,7 @@
 // A training step as our side makes it: the public programs of @volant/nn.
 import { adamW, compileTraining, createRuntime, firstState, optimiserScalars, parameterCount } from '@volant/nn'
 
-/**
- * Resolves to `step(batch)`, which makes one training step with AdamW and resolves to its loss. The batch's arrays are copied first,
- * as those given to a runtime are gone.
- */
+/** Resolves to `step(batch)`, which makes one training step with AdamW and resolves to its loss; the batch's arrays are gone then. */
 export async function training({ model, inputs, loss, settings }) {
   process.stderr.write(`ours: ${parameterCount(model)} parameters\n`)
   const { clip, learningRate, ...adam } = settings
@@ -15,14 +12,15 @@ export async function training({ model, inputs, loss, settings }) {
   await runtime.write(firstState(model, compiled, 1))
   let steps = 0
   return async (batch) => {
-    const fed = Object.fromEntries(
-      Object.entries(batch).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
-    )
     const scalars = { lossWeight: 1, ...optimiserScalars(optimiser, ++steps, learningRate) }
-    const results = await runtime.step('step', fed, scalars)
+    const results = await runtime.step('step', batch, scalars)
     return results.loss.data[0]
   }
 }
+
+/** A batch with arrays of its own: the peers' tensors lie ready when their turn begins, and so do ours. */
+export const copyOf = (batch) =>
+  Object.fromEntries(Object.entries(batch).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]))
 
 /** A float32 tensor of normal numbers. */
 export const normal = (random, ...dims) => ({

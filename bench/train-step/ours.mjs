@@ -1,7 +1,7 @@
 import { Random } from '@volant/nn'
 import { contest } from '../contest/contestant.mjs'
 import { encoderTraining } from '../contest/encoder.mjs'
-import { normal, training } from '../contest/training.mjs'
+import { copyOf, normal, training } from '../contest/training.mjs'
 import { settings, shape } from './shape.mjs'
 
 contest(async () => {
@@ -9,5 +9,5 @@ contest(async () => {
   const random = new Random(2)
   const tokens = () => normal(random, shape.batch, shape.time, shape.width)
   const batch = { x: tokens(), y: tokens() }
-  return () => step(batch)
+  return { given: () => copyOf(batch), step }
 })
