@@ -77,6 +77,7 @@ export {
   sign,
   sqrt,
   square,
+  stopGradient,
   sub,
   sumOf,
   tanh,
@@ -190,5 +191,21 @@ export { type Pruned, type PruneOptions, pruneByMagnitude } from './passes/prune
 export { type PassReport, type Place, printReport } from './passes/report.js'
 export { quantiseStatic } from './passes/static-int8.js'
 export { printGraph } from './print.js'
-export { readSafetensors, writeSafetensors } from './safetensors.js'
-export { bytesOf, bytesPerElement, type DType, elementCount, type Tensor, type TypedArray, tensorOf } from './tensor.js'
+export {
+  parseSafetensorsHeader,
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsHeader,
+  safetensorsHeaderLength,
+  writeSafetensors,
+} from './safetensors.js'
+export {
+  arrayFromBytes,
+  bytesOf,
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type Tensor,
+  type TypedArray,
+  tensorOf,
+} from './tensor.js'

@@ -15,6 +15,8 @@ const formatNames: Record<DType, string> = {
 
 const dtypes = new Map(Object.entries(formatNames).map(([dtype, name]) => [name, dtype as DType]))
 
+const ownSizes = new Map([...dtypes].map(([name, dtype]) => [name, bytesPerElement(dtype)]))
+
 /** The format's own bound on its header, against files made to exhaust memory. */
 const largestHeader = 100_000_000
 
@@ -32,41 +34,64 @@ export interface SafetensorsFile {
   metadata: Record<string, string>
 }
 
+/** What a header says: where each tensor lies in the data that follow the header. */
+export interface SafetensorsHeader {
+  tensors: Map<string, { format: string; dims: number[]; from: number; to: number }>
+  metadata: Record<string, string>
+  /** Bytes that all tensors take together. */
+  dataBytes: number
+}
+
 /**
  * Reads a .safetensors file (https://huggingface.co/docs/safetensors, format 0.x): an 8-byte little-endian header length, a
  * JSON header, the tensors' bytes without gaps. Tensors are views into `bytes` where they are aligned. Throws
  * SafetensorsError for anything the format does not allow.
  */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  if (bytes.byteLength < 8) refuse(`${bytes.byteLength} bytes are fewer than the 8 of the header length`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const length = view.getBigUint64(0, true)
-  if (length > BigInt(largestHeader)) refuse(`the header claims ${length} bytes, at most ${largestHeader} are allowed`)
-  const start = 8 + Number(length)
-  if (start > bytes.byteLength) refuse(`the header claims ${length} bytes, the file ends after ${bytes.byteLength - 8}`)
-  const header = parseHeader(bytes.subarray(8, start))
+  const start = 8 + safetensorsHeaderLength(bytes, bytes.byteLength)
+  const header = parseSafetensorsHeader(bytes.subarray(8, start), ownSizes)
   const data = bytes.subarray(start)
-
+  if (header.dataBytes > data.byteLength)
+    refuse(`the tensors cover ${header.dataBytes} bytes of data, the file holds ${data.byteLength} (is it cut short?)`)
+  if (header.dataBytes < data.byteLength)
+    refuse(`the tensors cover ${header.dataBytes} bytes of data, the file holds ${data.byteLength}`)
   const tensors = new Map<string, Tensor>()
-  const spans: { name: string; from: number; to: number }[] = []
-  let metadata: Record<string, string> = {}
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') {
-      metadata = parseMetadata(entry)
-      continue
-    }
-    const { dtype, dims, from, to } = parseEntry(name, entry, data.byteLength)
-    spans.push({ name, from, to })
+  for (const [name, { format, dims, from, to }] of header.tensors) {
+    const dtype = dtypes.get(format)!
     tensors.set(name, { dtype, dims, data: arrayFromBytes(dtype, data.subarray(from, to)) })
   }
+  return { tensors, metadata: header.metadata }
+}
+
+/** The length of the JSON header in bytes, of a file of `size` bytes that begins with `first`. Throws SafetensorsError. */
+export function safetensorsHeaderLength(first: Uint8Array, size: number): number {
+  if (size < 8) refuse(`${size} bytes are fewer than the 8 of the header length`)
+  const length = new DataView(first.buffer, first.byteOffset, first.byteLength).getBigUint64(0, true)
+  if (length > BigInt(largestHeader)) refuse(`the header claims ${length} bytes, at most ${largestHeader} are allowed`)
+  if (8 + Number(length) > size) refuse(`the header claims ${length} bytes, the file ends after ${size - 8}`)
+  return Number(length)
+}
+
+/**
+ * Reads the JSON header of a .safetensors file.
+ *
+ * @param sizes bytes of one number of each format that is accepted, such as F32: 4
+ * @throws SafetensorsError for anything the format does not allow
+ */
+export function parseSafetensorsHeader(json: Uint8Array, sizes: ReadonlyMap<string, number>): SafetensorsHeader {
+  const tensors: SafetensorsHeader['tensors'] = new Map()
+  let metadata: Record<string, string> = {}
+  for (const [name, entry] of Object.entries(parseHeader(json))) {
+    if (name === '__metadata__') metadata = parseMetadata(entry)
+    else tensors.set(name, parseEntry(name, entry, sizes))
+  }
   let end = 0
-  for (const { name, from, to } of spans.sort((a, b) => a.from - b.from || a.to - b.to)) {
+  for (const [name, { from, to }] of [...tensors].sort(([, a], [, b]) => a.from - b.from || a.to - b.to)) {
     if (from !== end)
       refuse(`tensor "${name}" begins at byte ${from} of the data, expected ${end} (no gaps or overlaps)`)
     end = to
   }
-  if (end !== data.byteLength) refuse(`the tensors cover ${end} bytes of data, the file holds ${data.byteLength}`)
-  return { tensors, metadata }
+  return { tensors, metadata, dataBytes: end }
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
@@ -87,21 +112,20 @@ function parseMetadata(entry: unknown): Record<string, string> {
   return entry as Record<string, string>
 }
 
-function parseEntry(name: string, entry: unknown, available: number) {
+function parseEntry(name: string, entry: unknown, sizes: ReadonlyMap<string, number>) {
   const at = `tensor "${name}"`
   if (!isRecord(entry)) return refuse(`${at} is not described by an object`)
   const { dtype: format, shape, data_offsets: offsets } = entry
-  const dtype = dtypes.get(String(format))
-  if (!dtype)
-    return refuse(`${at} has the dtype ${JSON.stringify(format)}, expected one of ${[...dtypes.keys()].join(' ')}`)
+  const size = sizes.get(String(format))
+  if (size === undefined)
+    return refuse(`${at} has the dtype ${JSON.stringify(format)}, expected one of ${[...sizes.keys()].join(' ')}`)
   if (!isSizes(shape)) return refuse(`${at} has the shape ${JSON.stringify(shape)}, expected whole numbers`)
   if (!isSizes(offsets) || offsets.length !== 2) return refuse(`${at} has no pair of data_offsets`)
   const [from, to] = offsets as [number, number]
-  if (from > to || to > available) refuse(`${at} spans bytes ${from} to ${to} of ${available} (is the file cut short?)`)
-  const expected = elementCount(shape) * bytesPerElement(dtype)
+  const expected = elementCount(shape) * size
   if (to - from !== expected)
-    refuse(`${at} has ${to - from} bytes, expected ${expected} for ${dtype}[${shape.join(',')}]`)
-  return { dtype, dims: shape, from, to }
+    refuse(`${at} has ${to - from} bytes, expected ${expected} for ${format}[${shape.join(',')}]`)
+  return { format: String(format), dims: shape, from, to }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -22,6 +22,7 @@ export { cosineDistance, type DistillationOptions, distillationLoss } from './lo
 export type { MeanOptions } from './losses/mean.js'
 export { marginRankingLoss, type PairwiseOptions, pairwiseLoss } from './losses/ranking.js'
 export { huber, meanSquaredError, quantileLoss, type RegressionOptions } from './losses/regression.js'
+export { type AdapterOptions, addAdapters, mergeAdapters, removeAdapters } from './modules/adapters.js'
 export {
   type AttentionInputs,
   AttentionPooling,
@@ -56,6 +57,9 @@ export {
   zeros,
 } from './modules/initialisers.js'
 export { type Activation, Linear, MLP } from './modules/linear.js'
+export { LoraAdapter, type LoraOptions } from './modules/lora.js'
+export { bankAdapters, type TrainedAdapter } from './modules/lora-bank.js'
+export { columnNorms } from './modules/lora-weights.js'
 export { Module } from './modules/module.js'
 export { Dropout, LayerNorm, RmsNorm } from './modules/normalisation.js'
 export { matchesPath } from './modules/paths.js'

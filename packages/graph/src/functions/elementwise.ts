@@ -62,6 +62,8 @@ export const abs = (x: Value): Value => apply('abs', [x])
 export const sign = (x: Value): Value => apply('sign', [x])
 /** The largest whole number not above x; no gradient flows. */
 export const floor = (x: Value): Value => apply('floor', [x])
+/** x, through which no gradient flows. */
+export const stopGradient = (x: Value): Value => apply('stopGradient', [x])
 /** x². */
 export const square = (x: Value): Value => apply('square', [x])
 /** bool, whether x is NaN. Exported as `isNaN`. */

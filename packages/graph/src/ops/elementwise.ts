@@ -84,6 +84,7 @@ export const elementwise = {
   abs: { shape: same, grad: ({ dy }, x) => [mul(dy, sign(x!))], lower: as('Abs') },
   sign: { shape: same, grad: none, lower: as('Sign') },
   floor: { shape: sameFloat, grad: none, lower: as('Floor') },
+  stopGradient: { shape: same, grad: none, lower: ({ names }) => [...names] },
 
   gelu: {
     // Saved: gate = 1 + erf(x/√2).

@@ -103,6 +103,13 @@ export const elementwiseCases: Case[] = [
     reference: (x) => map(x, Math.floor),
     differentiate: [],
   },
+  {
+    name: 'stopGradient, which counts as a constant',
+    inputs: [list([-1.5, 0.5, 2]), list([3, 1, 4])],
+    build: (x, y) => f.mul(f.stopGradient(x), y),
+    reference: (x, y) => nd([3], (i) => x.at(i) * y.at(i)),
+    differentiate: [1],
+  },
   ...binary('add', f.add, (a, b) => a + b),
   ...binary('sub', f.sub, (a, b) => a - b),
   ...binary('mul', f.mul, (a, b) => a * b),

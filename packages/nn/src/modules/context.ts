@@ -1,4 +1,5 @@
 import {
+  type Dim,
   type DType,
   type GraphBuilder,
   gather,
@@ -65,6 +66,7 @@ export class Context {
   readonly #uses = new Map<string, number>()
   #seed: Value | undefined
   #firstRow: Value | undefined
+  #adapter: Value | undefined
 
   constructor(
     readonly builder: GraphBuilder,
@@ -124,6 +126,12 @@ export class Context {
   get firstRow(): Value | undefined {
     if (this.#sharded) this.#firstRow ??= this.builder.input('firstRow', 'uint32', [])
     return this.#firstRow
+  }
+
+  /** The int64 input `adapter` [batch] that says which of several adapters each row takes; see `bankAdapters`. */
+  chosenAdapter(batch: Dim): Value {
+    this.#adapter ??= this.builder.input('adapter', 'int64', [batch])
+    return this.#adapter
   }
 
   /** A number for the random mask of a layer: of its path, and of how often it was used before. */

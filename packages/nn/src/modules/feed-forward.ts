@@ -38,7 +38,7 @@ export class FeedForward extends Module {
 
   protected forward(context: Context, x: Value): Value {
     const { up, gate, down, activation } = this
-    if (activation === 'gelu') {
+    if (activation === 'gelu' && !up.adapter && !down.adapter) {
       const [w1, b1, w2, b2] = [up.weight, up.bias, down.weight, down.bias].map((p) => p && context.use(p))
       return feedForward(x, w1!, b1, w2!, b2)
     }

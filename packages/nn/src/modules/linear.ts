@@ -1,6 +1,7 @@
 import { gelu, linear, relu, tanh, type Value } from '@volant/graph'
 import type { Context } from './context.js'
 import { glorot, type Initialiser, zeros } from './initialisers.js'
+import type { AdaptedLayer } from './lora.js'
 import { Module } from './module.js'
 import { Dropout } from './normalisation.js'
 import { Parameter } from './tree.js'
@@ -9,6 +10,8 @@ import { Parameter } from './tree.js'
 export class Linear extends Module {
   readonly weight: Parameter
   readonly bias: Parameter | undefined
+  /** What `addAdapters` or `bankAdapters` put beside the weight. */
+  adapter: Module<[x: Value, y: Value, layer: AdaptedLayer]> | undefined
 
   constructor(inputs: number, outputs: number, { bias = true, initialiser = glorot as Initialiser } = {}) {
     super()
@@ -17,7 +20,8 @@ export class Linear extends Module {
   }
 
   protected forward(context: Context, x: Value): Value {
-    return linear(x, context.use(this.weight), this.bias && context.use(this.bias))
+    const y = linear(x, context.use(this.weight), this.bias && context.use(this.bias))
+    return this.adapter ? this.adapter.apply(context, x, y, this) : y
   }
 }
 

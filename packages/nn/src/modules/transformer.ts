@@ -20,6 +20,8 @@ export interface TransformerOptions {
   readonly norm?: 'pre' | 'post'
   /** `layer` (default) or `rms`, which leaves the mean alone (Zhang and Sennrich 2019). */
   readonly normalisation?: 'layer' | 'rms'
+  /** Added to the variance before it is divided by; default 1e-5 for `layer`, 1e-6 for `rms`. */
+  readonly epsilon?: number
   /** Default `gelu`. */
   readonly activation?: FeedForwardActivation
   /** Heads of keys and values, each serving heads / keyHeads heads of queries. */
@@ -36,8 +38,12 @@ export interface TransformerOptions {
   readonly outputInitialiser?: Initialiser
 }
 
-/** A `TransformerEncoder` may also be causal: position t sees positions up to t only. */
-export type TransformerEncoderOptions = TransformerOptions & { readonly causal?: boolean }
+export type TransformerEncoderOptions = TransformerOptions & {
+  /** Position t sees positions up to t only. */
+  readonly causal?: boolean
+  /** All layers have the same weights (Lan et al. 2020, ALBERT). */
+  readonly sharedLayers?: boolean
+}
 
 interface LayerInputs {
   readonly mask?: Value
@@ -49,8 +55,8 @@ interface LayerInputs {
 
 type Norm = LayerNorm | RmsNorm
 
-const normOf = ({ width, normalisation = 'layer' }: TransformerOptions): Norm =>
-  normalisation === 'rms' ? new RmsNorm(width) : new LayerNorm(width)
+const normOf = ({ width, normalisation = 'layer', epsilon }: TransformerOptions): Norm =>
+  normalisation === 'rms' ? new RmsNorm(width, epsilon) : new LayerNorm(width, epsilon)
 
 /** Self-attention, attention to another sequence if asked for, and feed-forward, each with dropout and a residual connection. */
 class TransformerLayer extends Module<[x: Value, inputs: LayerInputs]> {
@@ -112,10 +118,9 @@ export class TransformerEncoder extends Module<[x: Value, mask?: Value]> {
 
   constructor(options: TransformerEncoderOptions) {
     super()
-    this.layers = Array.from(
-      { length: options.layers },
-      () => new TransformerLayer(options, { causal: options.causal }),
-    )
+    const { layers, causal, sharedLayers = false } = options
+    const layer = () => new TransformerLayer(options, { causal })
+    this.layers = sharedLayers ? new Array(layers).fill(layer()) : Array.from({ length: layers }, layer)
     if (options.norm === 'pre') this.norm = normOf(options)
   }
 
