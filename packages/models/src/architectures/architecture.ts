@@ -1,0 +1,32 @@
+import type { Value } from '@volant/graph'
+import type { Module } from '@volant/nn'
+import type { Config } from './config.js'
+import type { WeightNames } from './names.js'
+
+export interface EncoderInputs {
+  /** bool [B, T], true where there is a token; default everywhere. */
+  readonly mask?: Value
+  /** int64 [B, T]: 0 for the first text, 1 for the second of a pair; default 0. */
+  readonly types?: Value
+}
+
+/** Token ids int64 [B, T] -> hidden states [B, T, width]. */
+export interface EncoderNetwork extends Module<[ids: Value, inputs?: EncoderInputs]> {
+  readonly width: number
+  /** Tokens there are. */
+  readonly vocabulary: number
+  /** Tokens of the longest text. */
+  readonly positions: number
+  /** Multiply-adds of a forward pass per token. */
+  readonly work: number
+}
+
+/** A family of pretrained encoders: how its config.json is read, and how its weights are called in files. */
+export interface EncoderArchitecture {
+  /** Its `model_type` in config.json. */
+  readonly type: string
+  network(config: Config): EncoderNetwork
+  /** What may stand before all names, as `bert.` where a head was saved beside the encoder. */
+  readonly prefixes: readonly string[]
+  readonly names: WeightNames
+}

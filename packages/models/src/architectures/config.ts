@@ -1,0 +1,59 @@
+import { ModelsError } from '../errors.js'
+
+/** The settings of a pretrained model, from its config.json; a value of the wrong kind is refused by name. */
+export class Config {
+  constructor(
+    readonly values: Readonly<Record<string, unknown>>,
+    /** For messages: the file they come from. */
+    readonly source: string,
+  ) {}
+
+  /** A number of at least `least`; without a default it must be there. */
+  number(name: string, { least = 0, or }: { readonly least?: number; readonly or?: number } = {}): number {
+    const value = this.values[name] ?? or
+    if (typeof value !== 'number' || !(value >= least)) throw this.#wrong(name, `a number of at least ${least}`)
+    return value
+  }
+
+  /** A whole number of at least 1. */
+  size(name: string, or?: number): number {
+    const value = this.values[name] ?? or
+    if (!Number.isSafeInteger(value) || (value as number) < 1) throw this.#wrong(name, 'a whole number of at least 1')
+    return value as number
+  }
+
+  boolean(name: string, or: boolean): boolean {
+    const value = this.values[name] ?? or
+    if (typeof value !== 'boolean') throw this.#wrong(name, 'true or false')
+    return value
+  }
+
+  text(name: string, or?: string): string {
+    const value = this.values[name] ?? or
+    if (typeof value !== 'string') throw this.#wrong(name, 'a text')
+    return value
+  }
+
+  /** What a name of theirs stands for; others are refused with those that are known. */
+  choice<T>(name: string, known: Readonly<Record<string, T>>, or?: string): T {
+    const value = this.text(name, or)
+    if (!Object.hasOwn(known, value)) throw this.#wrong(name, `one of ${Object.keys(known).join(', ')}`)
+    return known[value]!
+  }
+
+  /** Refuses any other value of a setting that this program does not vary. */
+  only(name: string, supported: unknown): void {
+    const value = this.values[name]
+    if (value !== undefined && value !== null && value !== supported)
+      throw this.#wrong(name, `${JSON.stringify(supported)}, the only one that is supported`)
+  }
+
+  #wrong(name: string, expected: string): ModelsError {
+    const found = JSON.stringify(this.values[name]) ?? 'missing'
+    return new ModelsError('bad-config', `${this.source}: "${name}" is ${found}, expected ${expected}.`, {
+      name,
+      found: this.values[name],
+      expected,
+    })
+  }
+}

@@ -1,0 +1,103 @@
+import { printShape, type Tensor } from '@volant/graph'
+import { walk } from '@volant/nn'
+import { ModelsError } from '../errors.js'
+import type { StoredTensor, Weights } from '../files/weights.js'
+
+/**
+ * How the layers of a network are called in files, by their paths with us; `*` stands for the number of a layer. A layer that
+ * is not named has its path there too.
+ */
+export type WeightNames = Readonly<Record<string, string>>
+
+/** What the parameters of a layer are called, first choice first. */
+const leaves: Readonly<Record<string, readonly string[]>> = {
+  weight: ['weight'],
+  bias: ['bias'],
+  table: ['weight'],
+  // Files of the first years have the names of the paper.
+  gamma: ['weight', 'gamma'],
+  beta: ['bias', 'beta'],
+}
+
+/**
+ * Reads the weights of a network: every parameter by its path. Linear layers are [outputs, inputs] in files and [inputs, outputs]
+ * here. Throws ModelsError `missing-weight` or `wrong-shape`, naming the tensor.
+ */
+export async function readWeights(
+  network: object,
+  { prefixes, names }: { readonly prefixes: readonly string[]; readonly names: WeightNames },
+  weights: Weights,
+  source: string,
+): Promise<Map<string, Tensor>> {
+  const read = new Map<string, Tensor>()
+  let prefix: string | undefined
+  for (const [parameter, path] of walk(network).parameters) {
+    const candidates = parameterNames(path, names)
+    prefix ??= ['', ...prefixes].find((start) => candidates.some((name) => weights.tensors.has(start + name)))
+    const name = candidates.map((name) => (prefix ?? '') + name).find((name) => weights.tensors.has(name))
+    if (name === undefined) throw missing(source, candidates[0]!, path, weights.tensors)
+    read.set(path, fitted(await weights.read(name), parameter.shape, path.endsWith('.weight'), { name, path, source }))
+  }
+  return read
+}
+
+/** The names that a parameter may have in a file, first choice first, without prefix. */
+export function parameterNames(path: string, names: WeightNames): string[] {
+  const at = path.lastIndexOf('.')
+  const layer = layerName(path.slice(0, at), names)
+  return leaves[path.slice(at + 1)]!.map((leaf) => `${layer}.${leaf}`)
+}
+
+/** What the layer at a path of ours is called in files, without prefix. */
+export function layerName(layer: string, names: WeightNames): string {
+  const numbers = layer.match(/(?<=\.)\d+(?=\.|$)/g) ?? []
+  const known = names[layer.replace(/(?<=\.)\d+(?=\.|$)/g, '*')]
+  let place = 0
+  return known === undefined ? layer : known.replace(/\*/g, () => numbers[place++]!)
+}
+
+/** A tensor of a file as the parameter it is for. Throws ModelsError `wrong-shape`. */
+export function fitted(
+  tensor: Tensor,
+  shape: readonly number[],
+  isLinear: boolean,
+  where: { name: string; path: string; source: string },
+): Tensor {
+  const isMatrix = isLinear && shape.length === 2
+  const expected = isMatrix ? shape.toReversed() : shape
+  if (tensor.dtype !== 'float32' || String(tensor.dims) !== String(expected))
+    throw new ModelsError(
+      'wrong-shape',
+      `${where.source}: the tensor "${where.name}" is ${tensor.dtype} ${printShape(tensor.dims)}, but config.json asks for float32 ${printShape(expected)}; config.json and weights are of different models.`,
+      { ...where, found: tensor.dims, expected },
+    )
+  return isMatrix ? transposed(tensor) : tensor
+}
+
+/** A float32 matrix [a, b] as [b, a]. */
+export const transposed = ({ dims, data }: Tensor): Tensor => ({
+  dtype: 'float32',
+  dims: dims.toReversed(),
+  data: transpose(data as Float32Array, dims),
+})
+
+/** A matrix of `rows` rows turned, in blocks that stay in the cache. */
+function transpose(data: Float32Array, [rows, columns]: readonly number[]): Float32Array {
+  const block = 32
+  const turned = new Float32Array(data.length)
+  for (let top = 0; top < rows!; top += block)
+    for (let left = 0; left < columns!; left += block)
+      for (let row = top; row < Math.min(top + block, rows!); row++)
+        for (let column = left; column < Math.min(left + block, columns!); column++)
+          turned[column * rows! + row] = data[row * columns! + column]!
+  return turned
+}
+
+function missing(source: string, name: string, path: string, tensors: ReadonlyMap<string, StoredTensor>): ModelsError {
+  const some = [...tensors.keys()].slice(0, 3).join(', ')
+  return new ModelsError(
+    'missing-weight',
+    `${source}: the tensor "${name}" (${path}) is not among the ${tensors.size} weights (${some}, …); the files are not of the model that config.json describes.`,
+    { name, path },
+  )
+}

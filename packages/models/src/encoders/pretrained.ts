@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Tensor } from '@volant/graph'
+import { hashWeights } from '../adapters/base.js'
+import type { EncoderNetwork } from '../architectures/architecture.js'
+import { Config } from '../architectures/config.js'
+import { readWeights } from '../architectures/names.js'
+import { encoderOf } from '../architectures/registry.js'
+import { ModelsError } from '../errors.js'
+import { openWeights } from '../files/open.js'
+import { readTokeniser } from '../tokenisers/open.js'
+import { Tokeniser, type TokeniserFiles } from '../tokenisers/tokeniser.js'
+import { openPooling, type Pooling } from './pooling.js'
+
+/** All that is to be known of a pretrained encoder besides its weights; plain JSON. */
+export interface EncoderDescription {
+  /** What it was read from: a folder or a name on a hub, and the sha256 of its weights. */
+  readonly base: { readonly name: string; readonly sha256: string }
+  /** config.json. */
+  readonly config: Readonly<Record<string, unknown>>
+  readonly tokeniser: TokeniserFiles
+  readonly pooling: Pooling
+  /** Texts are cut after this many tokens. */
+  readonly longest: number
+}
+
+export interface PretrainedEncoder {
+  readonly description: EncoderDescription
+  /** Of `encoderNetwork(description)`, by path. */
+  weights(): Promise<Map<string, Tensor>>
+}
+
+/**
+ * Opens a model folder of the Hugging Face or sentence-transformers layout: config.json, a tokeniser, weights, and for the latter
+ * modules.json, which says how token vectors become one of the text. Throws ModelsError.
+ */
+export async function openEncoder(folder: string, name = folder): Promise<PretrainedEncoder> {
+  const file = join(folder, 'config.json')
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    throw new ModelsError(
+      'model-not-found',
+      `"${folder}" is no folder of a pretrained model: it has no readable config.json.`,
+      { folder },
+      { cause },
+    )
+  })
+  const config = new Config(parse(text, file), file)
+  const network = encoderOf(config).network(config)
+  const tokeniser = await readTokeniser(folder)
+  new Tokeniser(tokeniser).checkFits(network.vocabulary)
+  const { pooling, longest } = await openPooling(folder)
+  const description: EncoderDescription = {
+    base: { name, sha256: await hashWeights(folder) },
+    config: config.values,
+    tokeniser,
+    pooling,
+    longest: Math.min(network.positions, longest),
+  }
+  return {
+    description,
+    async weights() {
+      const weights = await openWeights(folder)
+      try {
+        return await readWeights(encoderNetwork(description), encoderOf(config), weights, folder)
+      } finally {
+        await weights.close()
+      }
+    },
+  }
+}
+
+/** The network that a description tells of. */
+export function encoderNetwork({ base, config }: Pick<EncoderDescription, 'base' | 'config'>): EncoderNetwork {
+  const given = new Config(config, `${base.name}/config.json`)
+  return encoderOf(given).network(given)
+}
+
+function parse(text: string, file: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new ModelsError('bad-config', `${file} is not JSON: ${(cause as Error).message}.`, { file }, { cause })
+  }
+}

@@ -1,0 +1,38 @@
+export { hashWeights } from './adapters/base.js'
+export { type AdapterBase, type LoadedAdapter, type NamedArchitecture, readAdapter } from './adapters/read.js'
+export { type WrittenAdapter, writeAdapter } from './adapters/write.js'
+export type { EncoderInputs, EncoderNetwork } from './architectures/architecture.js'
+export { type Pooling, pool } from './encoders/pooling.js'
+export { type EncoderDescription, encoderNetwork, openEncoder, type PretrainedEncoder } from './encoders/pretrained.js'
+export { ModelsError } from './errors.js'
+export { type GgufMetadata, type GgufValue, type GgufWeights, readGguf } from './files/gguf.js'
+export { openWeights } from './files/open.js'
+export type { StoredTensor, Weights } from './files/weights.js'
+export {
+  type CachedModel,
+  type CachedRevision,
+  cachedFolder,
+  cachedModels,
+  removeModel,
+} from './hub/cached-models.js'
+export { describeModel, type ModelDescription } from './hub/describe.js'
+export type { PullProgress } from './hub/progress.js'
+export { type PulledModel, type PullOptions, pullModel } from './hub/pull.js'
+export { type HubSettings, hubSettings } from './hub/settings.js'
+export type { ChatMessage, ChatOptions, Span } from './tokenisers/chat.js'
+export { fromGguf } from './tokenisers/convert/gguf.js'
+export type { AddedToken, ModelJson, TokenizerJson } from './tokenisers/json.js'
+export { openTokeniser, readTokeniser } from './tokenisers/open.js'
+export type { Role } from './tokenisers/special.js'
+export type { DecodeStream } from './tokenisers/stream.js'
+export {
+  type ChatEncoding,
+  type EncodeOptions,
+  type Encoding,
+  Tokeniser,
+  type TokeniserFiles,
+  type WordEncoding,
+} from './tokenisers/tokeniser.js'
+export type { TokeniserKind, TokeniserTraining, TrainingProgress } from './tokenisers/train/settings.js'
+export { saveTokeniser, trainTokeniser } from './tokenisers/train/train.js'
+export type { Corpus } from './tokenisers/train/words.js'

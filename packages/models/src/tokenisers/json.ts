@@ -1,0 +1,137 @@
+import { ModelsError } from '../errors.js'
+
+/** A part of a pipeline as tokenizer.json describes it: its type and its settings. */
+export interface Component {
+  readonly type: string
+  readonly [setting: string]: unknown
+}
+
+/** A token that is found in the text before anything else happens to it. */
+export interface AddedToken {
+  readonly id: number
+  readonly content: string
+  readonly single_word?: boolean
+  readonly lstrip?: boolean
+  readonly rstrip?: boolean
+  readonly normalized?: boolean
+  readonly special?: boolean
+}
+
+export interface BpeJson {
+  readonly type: 'BPE'
+  readonly vocab: Readonly<Record<string, number>>
+  /** Pairs, or strings with a space between the two parts (the older form). */
+  readonly merges: readonly (string | readonly [string, string])[]
+  readonly unk_token?: string | null
+  readonly continuing_subword_prefix?: string | null
+  readonly end_of_word_suffix?: string | null
+  readonly fuse_unk?: boolean
+  readonly byte_fallback?: boolean
+  readonly ignore_merges?: boolean
+  readonly dropout?: number | null
+}
+
+export interface WordPieceJson {
+  readonly type: 'WordPiece'
+  readonly vocab: Readonly<Record<string, number>>
+  readonly unk_token: string
+  readonly continuing_subword_prefix: string
+  readonly max_input_chars_per_word: number
+}
+
+export interface UnigramJson {
+  readonly type: 'Unigram'
+  /** Each piece with the logarithm of its probability. */
+  readonly vocab: readonly (readonly [string, number])[]
+  readonly unk_id?: number | null
+  readonly byte_fallback?: boolean
+}
+
+export type ModelJson = BpeJson | WordPieceJson | UnigramJson
+
+/** The standard file tokenizer.json of the Hugging Face tokenizers library. */
+export interface TokenizerJson {
+  readonly version: string
+  readonly truncation: unknown
+  readonly padding: unknown
+  readonly added_tokens: readonly AddedToken[]
+  readonly normalizer: Component | null
+  readonly pre_tokenizer: Component | null
+  readonly post_processor: Component | null
+  readonly decoder: Component | null
+  readonly model: ModelJson
+}
+
+/** What makes a tokenizer.json of its parts; truncation and padding are left to those who encode. */
+export function tokenizerJson(
+  parts: Pick<TokenizerJson, 'model'> & Partial<Omit<TokenizerJson, 'version' | 'truncation' | 'padding'>>,
+): TokenizerJson {
+  const { added_tokens = [], normalizer = null, pre_tokenizer = null, post_processor = null, decoder = null } = parts
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens,
+    normalizer,
+    pre_tokenizer,
+    post_processor,
+    decoder,
+    model: parts.model,
+  }
+}
+
+/** An added token that is kept out of decoded text where that is asked for, and never normalised. */
+export const specialToken = (id: number, content: string): AddedToken => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+})
+
+/** Checks what was parsed from a tokenizer.json: every part is there and of the right kind. `file` names it in errors. */
+export function checkTokenizerJson(value: unknown, file: string): TokenizerJson {
+  const json = object(value, file, 'the file')
+  const model = object(json['model'], file, '"model"')
+  const type = model['type'] ?? typeOf(model)
+  if (type !== 'BPE' && type !== 'WordPiece' && type !== 'Unigram')
+    throw broken(file, `"model.type" is ${JSON.stringify(type)}, expected "BPE", "WordPiece" or "Unigram"`)
+  if (type === 'Unigram' ? !Array.isArray(model['vocab']) : !isObject(model['vocab']))
+    throw broken(file, `"model.vocab" is missing or not ${type === 'Unigram' ? 'an array' : 'an object'}`)
+  if (type === 'BPE' && !Array.isArray(model['merges'])) throw broken(file, '"model.merges" is missing or not an array')
+  return tokenizerJson({
+    added_tokens: (json['added_tokens'] ?? []) as AddedToken[],
+    normalizer: component(json, 'normalizer', file),
+    pre_tokenizer: component(json, 'pre_tokenizer', file),
+    post_processor: component(json, 'post_processor', file),
+    decoder: component(json, 'decoder', file),
+    model: { ...model, type } as ModelJson,
+  })
+}
+
+/** Old files leave the model's type out. */
+function typeOf(model: Record<string, unknown>): string | undefined {
+  if (Array.isArray(model['vocab'])) return 'Unigram'
+  if ('merges' in model) return 'BPE'
+  return 'max_input_chars_per_word' in model ? 'WordPiece' : undefined
+}
+
+function component(json: Record<string, unknown>, key: string, file: string): Component | null {
+  const value = json[key] ?? null
+  if (value !== null && typeof object(value, file, `"${key}"`)['type'] !== 'string')
+    throw broken(file, `"${key}" has no type`)
+  return value as Component | null
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function object(value: unknown, file: string, what: string): Record<string, unknown> {
+  if (isObject(value)) return value
+  throw broken(file, `${what} is ${value === undefined ? 'missing' : 'not an object'}`)
+}
+
+const broken = (file: string, found: string) =>
+  new ModelsError('tokeniser-broken', `${file} is not a tokenizer.json: ${found}; fetch the file again.`, { file })

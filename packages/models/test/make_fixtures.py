@@ -1,0 +1,69 @@
+"""Makes the fixtures of the parity tests: tiny models with random weights, and what the reference implementation says of them.
+
+    pip install torch transformers safetensors
+    python packages/models/test/make_fixtures.py
+
+Every folder of test/fixtures has config.json, model.safetensors and expected.json: token ids, mask and the last hidden states.
+"""
+import json
+import pathlib
+import shutil
+
+import torch
+import transformers as t
+
+root = pathlib.Path(__file__).parent / "fixtures"
+small = dict(
+    vocab_size=30, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, max_position_embeddings=12
+)
+encoders = {
+    "bert": lambda: t.BertModel(t.BertConfig(**small)),
+    "bert-masked-lm": lambda: t.BertForMaskedLM(t.BertConfig(**small)),
+    "roberta": lambda: t.RobertaModel(t.RobertaConfig(**{**small, "max_position_embeddings": 14, "type_vocab_size": 1})),
+    "xlm-roberta": lambda: t.XLMRobertaForMaskedLM(
+        t.XLMRobertaConfig(**{**small, "max_position_embeddings": 14, "type_vocab_size": 1})
+    ),
+    "distilbert": lambda: t.DistilBertModel(
+        t.DistilBertConfig(vocab_size=30, dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=12)
+    ),
+    "electra": lambda: t.ElectraForPreTraining(t.ElectraConfig(**small, embedding_size=8)),
+    "albert": lambda: t.AlbertModel(t.AlbertConfig(**small, embedding_size=8)),
+}
+ids = torch.tensor([[2, 7, 11, 29, 5, 3, 8, 9], [4, 6, 13, 21, 3, 1, 1, 1]])
+mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3])
+
+
+def save(name, model, expected):
+    folder = root / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    (folder / "expected.json").write_text(json.dumps(expected) + "\n")
+    (folder / "generation_config.json").unlink(missing_ok=True)
+
+
+def randomise(model):
+    """Weights large enough that every part of the network shows, biases and scales too."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+
+
+for number, (name, make) in enumerate(encoders.items()):
+    torch.manual_seed(number)
+    model = make().eval()
+    randomise(model)
+    with torch.no_grad():
+        states = model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[-1]
+    save(name, model, dict(ids=ids.tolist(), mask=mask.tolist(), hidden=[[round(x, 7) for x in row] for row in states.reshape(-1, 16).tolist()]))
+
+# A whole folder, tokeniser included, for tests of what is done with one: its tokens are letters.
+torch.manual_seed(100)
+letters = "abcdefghijklmnopqrstuvwxyz"
+tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters)]
+model = t.BertModel(t.BertConfig(**{**small, "vocab_size": len(tokens), "max_position_embeddings": 32}))
+randomise(model)
+folder = root / "letters"
+shutil.rmtree(folder, ignore_errors=True)
+model.save_pretrained(folder)
+(folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
+(folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="BertTokenizer", do_lower_case=True)) + "\n")
