@@ -82,8 +82,18 @@ export const optionTable = {
   },
   encoder: {
     flags: '--encoder <name>',
-    description: 'text encoder: auto, linear (= tfidf), bag, cnn, bilstm or transformer',
-    parse: choice('auto', 'linear', 'tfidf', 'bag', 'cnn', 'bilstm', 'transformer'),
+    description: 'text encoder: auto, linear (= tfidf), bag, cnn, bilstm, transformer or pretrained',
+    parse: choice('auto', 'linear', 'tfidf', 'bag', 'cnn', 'bilstm', 'transformer', 'pretrained'),
+  },
+  tune: {
+    flags: '--tune <how>',
+    description: 'what is learnt of the base: auto, probe, contrastive, full, top, biases, lora or dora',
+    parse: choice('auto', 'probe', 'contrastive', 'full', 'top', 'biases', 'lora', 'dora'),
+  },
+  base: {
+    flags: '--base <model>',
+    description: 'pretrained model to start from: a folder, or a name on the hub',
+    parse: text,
   },
   timeLimit: {
     flags: '--time-limit <time>',
@@ -124,6 +134,12 @@ export const optionTable = {
   version: {
     flags: '--version <id>',
     description: 'the model version to go back to (default: the one before)',
+    parse: text,
+  },
+  revision: { flags: '--revision <r>', description: 'branch, tag or commit (default: main)', parse: text },
+  file: {
+    flags: '--file <name>',
+    description: 'take this weight file only, such as one of several .gguf',
     parse: text,
   },
 } satisfies Record<string, OptionRow<unknown>>

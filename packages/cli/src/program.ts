@@ -6,6 +6,7 @@ import { demo } from './commands/demo.js'
 import { evaluate } from './commands/evaluate.js'
 import { improve } from './commands/improve.js'
 import { init } from './commands/init.js'
+import { models } from './commands/models.js'
 import { predict } from './commands/predict.js'
 import { profileCommand } from './commands/profile.js'
 import { rollback } from './commands/rollback.js'
@@ -16,7 +17,7 @@ import { Stopped, type Terminal } from './terminal/terminal.js'
 import { Usage } from './usage.js'
 
 /** Every command, in the order of the loop. */
-export const commands: Command[] = [init, profileCommand, train, evaluate, predict, up, improve, rollback, demo]
+export const commands: Command[] = [init, profileCommand, models, train, evaluate, predict, up, improve, rollback, demo]
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 

@@ -19,6 +19,8 @@ export interface InputType<V = unknown, Settings = Readonly<Record<string, unkno
   readonly encoders: Readonly<Record<string, Encoder<V>>>
   /** The encoder that offers columns to the linear model. */
   readonly wide: string
+  /** The encoder that starts from a pretrained model, of types that have one. */
+  readonly pretrained?: string
   /** The encoder that offers features to the network of this name. */
   features(network: string): string
   /** Whether a network over inputs of this type depends on which encoder is asked for. */

@@ -17,6 +17,8 @@ const options = [
   'test',
   'split',
   'encoder',
+  'base',
+  'tune',
   'timeLimit',
   'epochs',
   'seed',
@@ -40,6 +42,7 @@ export const train = command({
     ],
     ['volant train tickets.csv --spec spec.yaml --out model', 'from a spec (see volant init)'],
     ['volant train tickets.csv --outputs queue --encoder cnn --time-limit 2m --json --out model', 'one JSON report'],
+    ['volant train tickets.csv --outputs queue --base MiniLM-L6 --out model', 'fine-tune a pretrained model'],
     ['mpirun -n 4 --bind-to none volant train tickets.csv --outputs queue --out model', 'with four processes'],
   ],
   async run([data], given, terminal) {
@@ -146,6 +149,8 @@ async function specOf(table: Table, given: TrainOptions, note: (text: string) =>
     ...(given.timeLimit !== undefined && { timeLimit: given.timeLimit }),
     ...(given.epochs !== undefined && { epochs: given.epochs }),
     ...(given.encoder !== undefined && { encoder: given.encoder }),
+    ...(given.base !== undefined && { base: given.base }),
+    ...(given.tune !== undefined && { tune: given.tune }),
     ...(given.split !== undefined && { split: given.split }),
     ...(given.noRefit && { refit: false }),
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bar, curve, timeText } from './chart.js'
+import { bar, curve, sizeText, timeText } from './chart.js'
 import { table } from './table.js'
 
 describe('curve', () => {
@@ -22,6 +22,10 @@ it('fills a bar by eighths', () => {
 
 it('says times as a person would', () => {
   expect([0.4, 59.6, 185, 4320].map(timeText)).toEqual(['0 s', '1 min 00 s', '3 min 05 s', '1 h 12 min'])
+})
+
+it('says sizes as a person would', () => {
+  expect([0, 999, 1000, 91_346_228, 4e9].map(sizeText)).toEqual(['0 B', '999 B', '1.00 kB', '91.3 MB', '4.00 GB'])
 })
 
 it('lays out columns, Chinese in two places a character', () => {

@@ -76,27 +76,41 @@ export function encodedData(
 
 const rowsAtOnce = 128
 
-/** Runs a network over all rows, rows of like length together. @returns raw scores [rows, width] by output */
-export async function rawScores(
+/** Runs a network over all rows. @returns raw scores [rows, width] by output */
+export function rawScores(
   data: Dataset,
   inputs: Readonly<Record<string, FittedEncoder>>,
   outputs: readonly FittedOutput[],
   run: (batch: Batch) => Promise<Record<string, Tensor>>,
 ): Promise<Record<string, Float32Array>> {
+  const widths = Object.fromEntries(outputs.map(({ name, type, state }) => [name, type.decoder.width(state)]))
+  return runAll(data, inputs, widths, run)
+}
+
+/** Runs a network over all rows, rows of like length together. @returns what it gives, [rows, width], by name */
+export async function runAll(
+  data: Dataset,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  widths: Readonly<Record<string, number>>,
+  run: (batch: Batch) => Promise<Record<string, Tensor>>,
+  onProgress: (fraction: number) => void = () => {},
+): Promise<Record<string, Float32Array>> {
   const { batch, length } = encodedData(inputs, [], data)
   const order = Int32Array.from({ length: data.rows }, (_, row) => row)
   if (length) order.sort((a, b) => length(a) - length(b) || a - b)
-  const widths = outputs.map(({ name, type, state }) => ({ name, width: type.decoder.width(state) }))
-  const raw = Object.fromEntries(widths.map(({ name, width }) => [name, new Float32Array(data.rows * width)]))
+  const raw = Object.fromEntries(
+    Object.entries(widths).map(([name, width]) => [name, new Float32Array(data.rows * width)]),
+  )
   for (let from = 0; from < data.rows; from += rowsAtOnce) {
     const rows = order.slice(from, from + rowsAtOnce)
     const results = await run(batch(rows))
-    for (const { name, width } of widths) {
+    for (const [name, width] of Object.entries(widths)) {
       const scores = results[name]!.data as Float32Array
       rows.forEach((row, place) => {
         raw[name]!.set(scores.subarray(place * width, (place + 1) * width), row * width)
       })
     }
+    onProgress((from + rows.length) / data.rows)
   }
   return raw
 }

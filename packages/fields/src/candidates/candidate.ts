@@ -1,4 +1,5 @@
 import type { GraphBuilder, Tensor, Value } from '@volant/graph'
+import type { PretrainedEncoder } from '@volant/models'
 import type { ProcessGroup } from '@volant/nn'
 import type { Encoder, Streams } from '../encoders/encoder.js'
 import type { Spec } from '../spec/schema.js'
@@ -19,6 +20,8 @@ export interface Task {
   readonly valid: Dataset
   /** Found by an earlier training of the same candidate, to be repeated on more rows. */
   readonly found?: Found
+  /** What `train.base` names. */
+  readonly base?: PretrainedEncoder
   readonly threads?: number
   /** Folder where networks keep their state, to go on when the training is started again. */
   readonly checkpoints?: string

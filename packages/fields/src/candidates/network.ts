@@ -1,14 +1,24 @@
-import { add, concat, encodeOnnx, GraphBuilder, lower, mul, type Value } from '@volant/graph'
-import { adamW, Context, cosine, openSession, type TrainResult, train as trainNetwork, warmUp } from '@volant/nn'
+import { add, concat, encodeOnnx, GraphBuilder, lower, mul, type Tensor, type Value } from '@volant/graph'
+import {
+  adamW,
+  addAdapters,
+  Context,
+  cosine,
+  mergeAdapters,
+  openSession,
+  removeAdapters,
+  type TrainResult,
+  train as trainNetwork,
+  walk,
+  warmUp,
+} from '@volant/nn'
 import type { FeatureLayer } from '../encoders/encoder.js'
 import { inputType } from '../registry.js'
-import type { Spec } from '../spec/schema.js'
 import { resumable } from '../train/checkpoints.js'
-import type { Dataset } from '../train/dataset.js'
 import type { FittedOutput } from '../train/outputs.js'
 import { declared, encodedData, rawScores, streamsAmong, targetName } from './batches.js'
 import type { Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
-import { Network } from './layers.js'
+import { Network, pathPart } from './layers.js'
 import { type NetworkName, type NetworkRecipe, networkRecipes } from './recipes.js'
 import { validationOf } from './validation.js'
 import { epochSeconds, sampleOf } from './work.js'
@@ -26,17 +36,27 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
   const stepsPlanned = planned * Math.ceil(task.train.rows / recipe.batchSize)
   const rate = warmUp(recipe.warmUp, cosine(recipe.learningRate))
   const data = encodedData(inputs, task.outputs, task.train)
+  const initial = await pretrainedWeights(name, inputs, task)
+  const model = { [name]: layers }
+  const freeze = initial && chooseLearnt(recipe, model, pretrainedPaths(name, inputs))
   const result = await resumable(name, task, (checkpoint) =>
     trainNetwork({
       checkpoint,
       parallel: task.parallel,
-      model: { [name]: layers },
+      model,
+      freeze,
       inputs: declared(inputs, task.outputs),
       loss: (context, values) => lossOf(layers, context, values, task.outputs, inputs, recipe.smoothing),
       data,
       batchSize: Math.min(recipe.batchSize, task.train.rows),
       epochs,
-      optimiser: adamW({ weightDecay: recipe.weightDecay }),
+      optimiser: adamW({
+        weightDecay: recipe.weightDecay,
+        rates: Object.fromEntries(
+          pretrainedPaths(name, inputs).map((path) => [`${path}.**`, recipe.pretrainedRate ?? 1]),
+        ),
+      }),
+      initial,
       // Trained again for the epochs that were best, the rate falls as it did then.
       schedule: (step) => rate(step, stepsPlanned),
       clip: recipe.clip,
@@ -51,28 +71,75 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
   )
   // The rate falls to 0 at the end: a run that was not stopped is best ended there, whichever epoch was luckiest.
   const found = { epochs: result.stoppedEarly ? result.bestEpoch : epochs, plannedEpochs: planned }
-  return trainedNetwork(name, layers, inputs, task, result.parameters, found)
+  const parameters = mergeAdapters(result.parameters, model)
+  removeAdapters(model)
+  return trainedNetwork(name, layers, inputs, task, parameters, found)
+}
+
+/** The paths of pretrained parts in the network. */
+const pretrainedPaths = (name: NetworkName, inputs: Readonly<Record<string, FittedEncoder>>): string[] =>
+  Object.entries(inputs).flatMap(([input, { encoder }]) => {
+    const part = encoder.features!.pretrained
+    return part === undefined ? [] : [`${name}.inputs.${pathPart(input)}.${part}`]
+  })
+
+/** Of the adapters. */
+const adapter = { rank: 8, alpha: 16, dropout: 0.05 }
+
+/** Puts adapters into the pretrained parts where the recipe has them. @returns the paths that are not learnt */
+function chooseLearnt({ learns }: NetworkRecipe, model: object, parts: readonly string[]): string[] {
+  if (!learns) return []
+  if (learns === 'lora' || learns === 'dora')
+    addAdapters(model, { ...adapter, dora: learns === 'dora', targets: parts.map((path) => `${path}.**`) })
+  const paths = [...walk(model).parameters.values()]
+  const layers = paths.flatMap((path) => layerOf(path) ?? [])
+  const half = Math.ceil((Math.max(...layers) + 1) / 2)
+  const isLearnt = {
+    top: (path: string) => (layerOf(path) ?? -1) >= half,
+    biases: (path: string) => /[.](bias|beta)$/.test(path),
+    lora: (path: string) => path.includes('.adapter.'),
+    dora: (path: string) => path.includes('.adapter.'),
+  }[learns]
+  return paths.filter((path) => parts.some((part) => path.startsWith(`${part}.`)) && !isLearnt(path))
+}
+
+function layerOf(path: string): number | undefined {
+  const number = /[.]layers[.](\d+)[.]/.exec(path)?.[1]
+  return number === undefined ? undefined : Number(number)
+}
+
+/** First weights by path of what is pretrained. */
+async function pretrainedWeights(
+  name: NetworkName,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  { base }: Task,
+): Promise<Map<string, Tensor> | undefined> {
+  const paths = pretrainedPaths(name, inputs)
+  if (!base || paths.length === 0) return undefined
+  const weights = [...(await base.weights())]
+  return new Map(paths.flatMap((path) => weights.map(([own, tensor]) => [`${path}.${own}`, tensor] as const)))
 }
 
 /** Nominal seconds of training a network once: the work counted on a sample of the rows. */
 export function networkSeconds(
   name: NetworkName,
-  spec: Spec,
-  outputs: readonly FittedOutput[],
-  train: Dataset,
+  { spec, outputs, train, base }: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>,
 ): number {
   const recipe = networkRecipes[name]
   const sample = sampleOf(train)
-  const inputs = fitInputs(name, { spec, train: sample })
+  const inputs = fitInputs(name, { spec, train: sample, base })
   return (spec.train.epochs ?? recipe.epochs) * epochSeconds(build(inputs, outputs, recipe), inputs, sample, train.rows)
 }
 
-function fitInputs(name: NetworkName, { spec, train }: Pick<Task, 'spec' | 'train'>): Record<string, FittedEncoder> {
+function fitInputs(
+  name: NetworkName,
+  { spec, train, base }: Pick<Task, 'spec' | 'train' | 'base'>,
+): Record<string, FittedEncoder> {
   return Object.fromEntries(
     Object.entries(spec.inputs).map(([input, settings]) => {
       const type = inputType(settings.type)
       const encoder = type.encoders[type.features(name)]!
-      return [input, { encoder, state: encoder.fit(train.inputs[input]!, settings) }]
+      return [input, { encoder, state: encoder.fit(train.inputs[input]!, settings, base?.description) }]
     }),
   )
 }

@@ -1,12 +1,12 @@
 import { VolantError } from '@volant/data'
 import { inputType } from '../registry.js'
 import type { Spec } from '../spec/schema.js'
-import type { Dataset } from '../train/dataset.js'
-import type { FittedOutput } from '../train/outputs.js'
-import type { Candidate } from './candidate.js'
+import type { Candidate, Task } from './candidate.js'
 import { linear } from './linear.js'
 import { network, networkSeconds } from './network.js'
+import { contrastive, probe } from './probe.js'
 import { type NetworkName, networkRecipes } from './recipes.js'
+import { tuningFor, tuningSeconds } from './tuning.js'
 
 export interface Plan {
   /** What competes, in the order it is trained. */
@@ -31,16 +31,14 @@ const linearSeconds = 4
  * What to train for a spec: the one that `train.encoder` names, those that an earlier training compared, or for `auto` the
  * linear model and what the time limit allows. Work is counted, not timed, so that the same spec and rows give the same plan.
  */
-export function planCandidates(spec: Spec, outputs: readonly FittedOutput[], train: Dataset): Plan {
-  const seconds = (name: string) =>
-    name === linear.name ? linearSeconds : networkSeconds(name as NetworkName, spec, outputs, train)
+export function planCandidates(task: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>): Plan {
+  const { spec, train } = task
   const fixed = spec.train.candidates ?? namedCandidate(spec)
-  if (fixed)
-    return {
-      candidates: fixed.map(candidateNamed),
-      seconds: new Map(fixed.map((name) => [name, seconds(name)])),
-      notes: [],
-    }
+  if (fixed) return planOf(fixed, task, [])
+  if (spec.train.base !== undefined) {
+    const { name, why } = tuningFor(task)
+    return planOf(spec.train.encoder === 'auto' ? [linear.name, name] : [name], task, [why])
+  }
   const chosen = new Map([[linear.name, linearSeconds]])
   const tooFewRows: NetworkName[] = []
   const tooMuchWork: string[] = []
@@ -51,7 +49,7 @@ export function planCandidates(spec: Spec, outputs: readonly FittedOutput[], tra
       tooFewRows.push(name)
       continue
     }
-    const cost = 2 * seconds(name)
+    const cost = 2 * networkSeconds(name, task)
     if (cost > left) {
       tooMuchWork.push(`${name} (about ${Math.ceil(cost)} s)`)
       continue
@@ -74,10 +72,29 @@ export function planCandidates(spec: Spec, outputs: readonly FittedOutput[], tra
   return { candidates: [...chosen.keys()].map(candidateNamed), seconds: chosen, notes }
 }
 
-/** The one candidate that `train.encoder` asks for; undefined for `auto`. */
+function planOf(
+  names: readonly string[],
+  task: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>,
+  notes: string[],
+): Plan {
+  return {
+    candidates: names.map(candidateNamed),
+    seconds: new Map(names.map((name) => [name, candidateSeconds(name, task)])),
+    notes,
+  }
+}
+
+/** Nominal seconds of training a candidate once. */
+function candidateSeconds(name: string, task: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>): number {
+  if (name === linear.name) return linearSeconds
+  if (name === probe.name || name === contrastive.name) return tuningSeconds(name, task)
+  return networkSeconds(name as NetworkName, task)
+}
+
+/** The one candidate that `train.encoder` asks for; undefined for `auto` and what starts from a base. */
 function namedCandidate(spec: Spec): string[] | undefined {
-  const { encoder } = spec.train
-  if (encoder === 'auto') return undefined
+  const { encoder, base } = spec.train
+  if (encoder === 'auto' || base !== undefined) return undefined
   if (encoder === 'linear' || encoder === 'tfidf') return [linear.name]
   return [hasText(spec) ? encoder : 'table']
 }
@@ -87,9 +104,10 @@ function hasText(spec: Spec): boolean {
 }
 
 function candidateNamed(name: string): Candidate {
-  if (name === linear.name) return linear
+  const simple = [linear, probe, contrastive].find((one) => one.name === name)
+  if (simple) return simple
   if (Object.hasOwn(networkRecipes, name)) return network(name as NetworkName)
-  const known = [linear.name, ...Object.keys(networkRecipes)].join(', ')
+  const known = [linear.name, probe.name, contrastive.name, ...Object.keys(networkRecipes)].join(', ')
   throw new VolantError('bad-spec', `train.candidates: there is no candidate "${name}"; known are ${known}.`, {
     path: 'train.candidates',
   })

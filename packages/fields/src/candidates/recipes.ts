@@ -21,6 +21,10 @@ export interface NetworkRecipe {
   readonly epochs: number
   readonly batchSize: number
   readonly learningRate: number
+  /** Factor of the learning rate of what is pretrained. */
+  readonly pretrainedRate?: number
+  /** What of the pretrained part is learnt; all by default. */
+  readonly learns?: 'top' | 'biases' | 'lora' | 'dora'
   readonly weightDecay: number
   /** Share of the steps in which the rate rises. */
   readonly warmUp: number
@@ -29,6 +33,21 @@ export interface NetworkRecipe {
   /** Largest global norm of the gradients. */
   readonly clip: number
 }
+
+/** Trains a pretrained encoder further. */
+const tuned = {
+  layer: {},
+  combiner: { hidden: [], dropout: 0.1, members: 1 },
+  leastRows: 1,
+  epochs: 10,
+  batchSize: 32,
+  learningRate: 0.0015,
+  pretrainedRate: 0.1,
+  weightDecay: 0.01,
+  warmUp: 0.1,
+  smoothing: 0.1,
+  clip: 1,
+} satisfies NetworkRecipe
 
 /** One row a network. */
 export const networkRecipes = {
@@ -80,6 +99,15 @@ export const networkRecipes = {
     smoothing: 0.1,
     clip: 1,
   },
+  full: tuned,
+  /** The upper half of the layers. */
+  top: { ...tuned, learns: 'top' },
+  /** Ben Zaken et al. 2022, "BitFit". */
+  biases: { ...tuned, learns: 'biases', pretrainedRate: 0.5 },
+  /** Hu et al. 2021, beside all linear layers. */
+  lora: { ...tuned, learns: 'lora', pretrainedRate: 0.5 },
+  /** Liu et al. 2024. */
+  dora: { ...tuned, learns: 'dora', pretrainedRate: 0.5 },
   /** Inputs without text. */
   table: {
     layer: { field: 16 },

@@ -1,4 +1,4 @@
-import type { EncodedColumn } from '../encoders/encoder.js'
+import type { EncodedColumn, FeatureLayer } from '../encoders/encoder.js'
 import { type Dataset, pick } from '../train/dataset.js'
 import type { FittedEncoder } from './candidate.js'
 import type { Network } from './layers.js'
@@ -25,12 +25,29 @@ export function epochSeconds(
   sample: Dataset,
   rows: number,
 ): number {
-  let perRow = layers.work
-  for (const [place, [input, { encoder, state }]] of Object.entries(inputs).entries()) {
-    const layer = Object.values(layers.inputs)[place]!
-    perRow += layer.work * meanLength(encoder.encode(sample.inputs[input]!, state))
-  }
-  return (perRow * rows * passes) / nominalSpeed
+  return ((layers.work + featureWork(layers.inputs, inputs, sample)) * rows * passes) / nominalSpeed
+}
+
+/** Nominal seconds of a forward pass of feature layers over `rows` rows. */
+export function forwardSeconds(
+  layers: Readonly<Record<string, FeatureLayer>>,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  sample: Dataset,
+  rows: number,
+): number {
+  return (featureWork(layers, inputs, sample) * rows) / nominalSpeed
+}
+
+/** Multiply-adds of a forward pass of a row. */
+function featureWork(
+  layers: Readonly<Record<string, FeatureLayer>>,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  sample: Dataset,
+): number {
+  return Object.entries(inputs).reduce((sum, [input, { encoder, state }], place) => {
+    const layer = Object.values(layers)[place]!
+    return sum + layer.work * meanLength(encoder.encode(sample.inputs[input]!, state))
+  }, 0)
 }
 
 function meanLength({ rows, length }: EncodedColumn): number {

@@ -1,4 +1,5 @@
 import type { Tensor, Value } from '@volant/graph'
+import type { EncoderDescription } from '@volant/models'
 import { type CsrMatrix, Module } from '@volant/nn'
 
 /**
@@ -8,8 +9,8 @@ import { type CsrMatrix, Module } from '@volant/nn'
  */
 export interface Encoder<V = unknown, S = unknown> {
   readonly name: string
-  /** Learns from the training rows; null = missing. */
-  fit(values: readonly (V | null)[], settings: Readonly<Record<string, unknown>>): S
+  /** Learns from the training rows; null = missing. `base` is the pretrained encoder of `train.base`, where there is one. */
+  fit(values: readonly (V | null)[], settings: Readonly<Record<string, unknown>>, base?: EncoderDescription): S
   /** The tensors of the model file this encoder reads, named `<field><suffix>`. */
   streams(state: S): readonly Stream[]
   /** The encoded cells, the same in training and serving. */
@@ -56,6 +57,8 @@ export interface EncodedInput<S = unknown> {
 /** Dense features for a network. */
 interface Features<S = unknown> {
   layer(state: S, settings: LayerSettings): FeatureLayer
+  /** Where in the layer the weights of the pretrained encoder belong. */
+  readonly pretrained?: string
 }
 
 /** Sizes and rates of a recipe, by name. */

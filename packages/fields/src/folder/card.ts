@@ -57,7 +57,12 @@ function howItWasChosen({ chosen, spec }: TrainReport): string {
   const refit = spec.train.refit
     ? 'The choice was trained again on train + valid.'
     : 'The choice was not trained again.'
-  return ['## How it was chosen', '', ...lines, '', `${refit} Seed ${spec.train.seed}.`].join('\n')
+  const { base, seed } = spec.train
+  const start =
+    base === undefined
+      ? ''
+      : `Texts are read by the pretrained model \`${base}\`, whose licence holds for this one too. `
+  return ['## How it was chosen', '', ...lines, '', `${start}${refit} Seed ${seed}.`].join('\n')
 }
 
 function figures({ metrics, intervals, baselines, positive }: TrainReport): string {

@@ -3,10 +3,11 @@ import { booleanInputSettings, booleanOutputSettings } from '../boolean/settings
 import { categoryInputSettings, categoryOutputSettings } from '../category/settings.js'
 import { numberInputSettings, numberOutputSettings } from '../number/settings.js'
 import { textInputSettings } from '../text/settings.js'
+import { tuneNames } from '../train/tuning-names.js'
 import { durationSeconds } from './duration.js'
 
 /** What `train.encoder` may say: `auto` tries what the time limit allows, the others train that candidate alone. */
-export const encoderNames = ['auto', 'linear', 'tfidf', 'bag', 'cnn', 'bilstm', 'transformer'] as const
+export const encoderNames = ['auto', 'linear', 'tfidf', 'bag', 'cnn', 'bilstm', 'transformer', 'pretrained'] as const
 export type EncoderName = (typeof encoderNames)[number]
 
 /** A string is a type: `plan: category` is `plan: {type: category}`. */
@@ -59,7 +60,18 @@ export const trainSettings = z.strictObject({
     .enum(encoderNames)
     .default('auto')
     .describe(
-      'auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, bilstm, transformer train that alone.',
+      'auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, bilstm, transformer, pretrained train that alone.',
+    ),
+  base: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A pretrained encoder to fine-tune on texts: a folder of the Hugging Face layout.'),
+  tune: z
+    .enum(tuneNames)
+    .default('auto')
+    .describe(
+      'What is learnt of a base: probe nothing, contrastive its vectors by pairs of a class, full all, top the upper layers, biases, lora and dora small adapters; auto: by the rows of a class.',
     ),
   epochs: z
     .int()
@@ -112,6 +124,7 @@ export const specSchema = z
         })
       }
     }
+    for (const { path, message } of baseIssues(spec)) context.addIssue({ code: 'custom', path, message })
     const clash = sameTensorName([...Object.keys(spec.inputs), ...Object.keys(spec.outputs)])
     if (clash) {
       const part = Object.hasOwn(spec.inputs, clash) ? 'inputs' : 'outputs'
@@ -123,6 +136,31 @@ export const specSchema = z
     }
   })
 
+/** What does not go with `train.base`, or with its absence. */
+function baseIssues({ inputs, train }: { inputs: Record<string, { type: string }>; train: TrainSettings }) {
+  const { base, encoder, tune } = train
+  const needsBase = encoder === 'pretrained' && base === undefined
+  const hasText = Object.values(inputs).some(({ type }) => type === 'text')
+  return [
+    needsBase && {
+      path: ['train', 'encoder'],
+      message: 'pretrained needs train.base (--base): the model to start from',
+    },
+    base !== undefined &&
+      encoder !== 'auto' &&
+      encoder !== 'pretrained' && {
+        path: ['train', 'base'],
+        message: `only the encoders auto and pretrained start from a base, not ${encoder}`,
+      },
+    base === undefined &&
+      tune !== 'auto' && {
+        path: ['train', 'tune'],
+        message: `${tune} needs train.base (--base): the model to start from`,
+      },
+    base !== undefined && !hasText && { path: ['train', 'base'], message: 'a base needs an input of type text' },
+  ].filter((issue) => issue !== false)
+}
+
 /** Endings of the names of tensors that belong to a field. */
 const tensorSuffixes = [
   '.ids',
@@ -133,7 +171,7 @@ const tensorSuffixes = [
 ]
 
 /** Parameters are named by the candidate and at least two parts more. */
-const parameterPath = new RegExp(`^(?:${[...encoderNames, 'table'].join('|')})[.].*[.]`)
+const parameterPath = new RegExp(`^(?:${[...encoderNames, ...tuneNames, 'table'].join('|')})[.].*[.]`)
 
 /** A field whose name is also the name of a tensor of another field, or may be that of a parameter. */
 function sameTensorName(names: readonly string[]): string | undefined {

@@ -2,9 +2,11 @@ import { cleanText, isMissing } from '@volant/data'
 import { bag } from '../encoders/text/bag.js'
 import { bilstm } from '../encoders/text/bilstm.js'
 import { cnn } from '../encoders/text/cnn.js'
+import { pretrained } from '../encoders/text/pretrained.js'
 import { tfidf } from '../encoders/text/tfidf.js'
 import { transformer } from '../encoders/text/transformer.js'
 import type { FieldType, InputType } from '../field.js'
+import { tuneNames } from '../train/tuning-names.js'
 import { type TextInputSettings, textInputSettings } from './settings.js'
 
 const input: InputType<string, TextInputSettings> = {
@@ -14,9 +16,10 @@ const input: InputType<string, TextInputSettings> = {
     const text = cleanText(String(cell).slice(0, settings.maxCharacters))
     return text === '' ? null : text
   },
-  encoders: { tfidf, bag, cnn, bilstm, transformer },
+  encoders: { tfidf, bag, cnn, bilstm, transformer, pretrained },
   wide: 'tfidf',
-  features: (network) => network,
+  pretrained: 'pretrained',
+  features: (network) => ((tuneNames as readonly string[]).includes(network) ? 'pretrained' : network),
   choosesNetwork: true,
 }
 

@@ -1,4 +1,5 @@
 import { split } from '@volant/data'
+import type { PretrainedEncoder } from '@volant/models'
 import type { ProcessGroup } from '@volant/nn'
 import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.js'
 import { linear } from '../candidates/linear.js'
@@ -15,6 +16,8 @@ export interface SearchInput {
   readonly spec: Spec
   readonly outputs: readonly FittedOutput[]
   readonly parts: Parts
+  /** What `train.base` names. */
+  readonly base?: PretrainedEncoder
   readonly signal?: AbortSignal
   readonly progress: Progress
   readonly threads?: number
@@ -40,7 +43,7 @@ const folds = 5
 /** Trains the baseline and the planned candidates on the training rows and chooses by rows they have not seen. */
 export async function searchCandidates(input: SearchInput): Promise<Search> {
   const { spec, outputs, parts, progress } = input
-  const plan = onlyJudged(planCandidates(spec, outputs, parts.train), parts.valid)
+  const plan = onlyJudged(planCandidates({ spec, outputs, train: parts.train, base: input.base }), parts.valid)
   for (const note of plan.notes) progress.note(note)
   const networks = plan.candidates.filter(({ name }) => name !== linear.name)
   progress.plan(plannedWork(plan, spec))
@@ -193,6 +196,7 @@ function taskFor(input: SearchInput, candidate: Candidate, train: Dataset, valid
     valid,
     signal: input.signal,
     threads: input.threads,
+    base: input.base,
     checkpoints: input.checkpoints,
     parallel: input.parallel,
     onProgress: ({ fraction, point }) => {

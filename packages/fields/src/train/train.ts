@@ -11,6 +11,7 @@ import { formatName, formatVersion } from '../folder/format.js'
 import { checkTarget, modelId, writeFolder } from '../folder/write.js'
 import { answerRows } from '../predict/answer.js'
 import type { Spec } from '../spec/schema.js'
+import { openBase } from './base.js'
 import { baselineFigures, majorityAnswers } from './baselines.js'
 import { blendedAnswers, type Part, type Share } from './choose.js'
 import type { Dataset } from './dataset.js'
@@ -44,6 +45,8 @@ export interface TrainOptions {
   parallel?: ProcessGroup
   /** What was said before the training, such as columns left out: kept in the report and the model card. */
   notes?: readonly string[]
+  /** Whether `train.base` may be a folder of this machine, and not only a model of the hub; true unless said otherwise. */
+  baseFolders?: boolean
   /** Kept as it is in model.json. */
   lineage?: Record<string, unknown>
   /** Threads of the runtime; by default one a core. */
@@ -96,7 +99,8 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
   signal?.throwIfAborted()
 
   const { threads, checkpoints, parallel } = options
-  const input = { spec, outputs, parts, signal, progress, threads, checkpoints, parallel }
+  const base = await openBase(spec, options, progress)
+  const input = { spec, outputs, parts, base, signal, progress, threads, checkpoints, parallel }
   const search = await searchCandidates(input)
   const valid = validAnswers(search, outputs)
   const shipped = await trainAgain(search, input)

@@ -31,6 +31,7 @@ childMain<Training>(async (training, { progress, signal }) => {
     out: training.out,
     threads: training.threads,
     lineage: training.lineage,
+    baseFolders: false,
     signal,
     onEvent: (event) => progress(reportOf(event)),
   })

@@ -1,0 +1,47 @@
+import { targetsOf } from '../train/outputs.js'
+import type { TuneName } from '../train/tuning-names.js'
+import type { Task } from './candidate.js'
+import { contrastiveEpochs } from './contrastive.js'
+import { TextVectors } from './vectors.js'
+import { forwardSeconds, sampleOf } from './work.js'
+
+/** From so many rows of a class (of all rows, for numbers) on, a way of tuning a base is worth its risk. */
+const enough = { contrastive: 4, full: 50 }
+
+type PlannedTask = Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>
+
+/**
+ * How to learn from a pretrained encoder: by few rows only a linear model on its vectors, by more its vectors too, by many all of
+ * it. Which way is best for how many rows: Tunstall et al. 2022, section 4, and our own figures (docs/tuning.md).
+ */
+export function tuningFor(task: PlannedTask): { name: Exclude<TuneName, 'auto'>; why: string } {
+  const asked = task.spec.train.tune
+  if (asked !== 'auto') return { name: asked, why: `Of the base is learnt what train.tune asks for: ${asked}.` }
+  const { rows, what } = rowsPerClass(task)
+  const shown = `${rows >= 10 ? Math.round(rows) : rows.toFixed(1)} rows ${what}`
+  if (rows >= enough.full)
+    return { name: 'full', why: `All of the base is trained: ${shown} are enough for it (${enough.full}).` }
+  if (rows >= enough.contrastive && task.outputs.length === 1 && task.outputs[0]!.state.classes)
+    return {
+      name: 'contrastive',
+      why: `The vectors of the base are tuned by pairs of rows of a class: ${shown} are too few to train all of it (${enough.full}).`,
+    }
+  return { name: 'probe', why: `The base is left as it is under a linear model: ${shown} are too few to tune it.` }
+}
+
+/** Labelled rows of the mean class of the output with the fewest; numbers count as one class. */
+function rowsPerClass({ outputs, train }: PlannedTask): { rows: number; what: string } {
+  const all = outputs.map((output) => {
+    const classes = output.state.classes?.length
+    const labelled = targetsOf(output, train).filter((target) => (classes ? target >= 0 : !Number.isNaN(target))).length
+    return classes ? { rows: labelled / classes, what: 'a class' } : { rows: labelled, what: 'with a label' }
+  })
+  return all.reduce((fewest, one) => (one.rows < fewest.rows ? one : fewest))
+}
+
+/** Nominal seconds of a probe, or of tuning by pairs, which reads two texts and goes forth and back. */
+export function tuningSeconds(name: string, task: PlannedTask): number {
+  const vectors = new TextVectors(name, task)
+  const forward = forwardSeconds(vectors.layers, vectors.inputs, sampleOf(task.train), task.train.rows)
+  return name === 'probe' ? forward : forward * (1 + 2 * 3 * contrastiveEpochs(task.train.rows))
+}
