@@ -15,7 +15,7 @@ type PlannedTask = Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>
  * it. Which way is best for how many rows: Tunstall et al. 2022, section 4, and our own figures (docs/tuning.md).
  */
 export function tuningFor(task: PlannedTask): { name: Exclude<TuneName, 'auto'>; why: string } {
-  const asked = task.spec.train.tune
+  const { tune: asked = 'auto' } = task.spec.train
   if (asked !== 'auto') return { name: asked, why: `Of the base is learnt what train.tune asks for: ${asked}.` }
   const { rows, what } = rowsPerClass(task)
   const shown = `${rows >= 10 ? Math.round(rows) : rows.toFixed(1)} rows ${what}`
@@ -29,12 +29,12 @@ export function tuningFor(task: PlannedTask): { name: Exclude<TuneName, 'auto'>;
   return { name: 'probe', why: `The base is left as it is under a linear model: ${shown} are too few to tune it.` }
 }
 
-/** Labelled rows of the mean class of the output with the fewest; numbers count as one class. */
+/** Labelled rows of the mean class of the output with the fewest; numbers count as ten classes. */
 function rowsPerClass({ outputs, train }: PlannedTask): { rows: number; what: string } {
   const all = outputs.map((output) => {
     const classes = output.state.classes?.length
     const labelled = targetsOf(output, train).filter((target) => (classes ? target >= 0 : !Number.isNaN(target))).length
-    return classes ? { rows: labelled / classes, what: 'a class' } : { rows: labelled, what: 'with a label' }
+    return { rows: labelled / (classes ?? 10), what: classes ? 'a class' : 'a tenth of the numbers' }
   })
   return all.reduce((fewest, one) => (one.rows < fewest.rows ? one : fewest))
 }

@@ -132,8 +132,12 @@ describe('specYaml', () => {
         seed: 42
         # Chooses, by counted work and not by the clock, what may be tried: 90s, 5m, 1h.
         timeLimit: 300
-        # auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, bilstm, transformer train that alone.
+        # auto tries what the time limit allows and keeps or blends; linear (= tfidf), bag, cnn, bilstm, transformer, pretrained train that alone.
         encoder: auto
+        # A pretrained encoder to start from: a folder of the Hugging Face layout, or a model of the hub.
+        # base:
+        # What is learnt of a base: probe nothing, contrastive its vectors by pairs of a class, full all, top the upper layers, biases, lora and dora small adapters; auto: by the rows of a class.
+        # tune:
         # Most passes over the data a network makes; by default its recipe says.
         # epochs:
         # [train, valid, test]; null: 80/10/10, less what files are given for.

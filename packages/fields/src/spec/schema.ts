@@ -66,10 +66,10 @@ export const trainSettings = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('A pretrained encoder to fine-tune on texts: a folder of the Hugging Face layout.'),
+    .describe('A pretrained encoder to start from: a folder of the Hugging Face layout, or a model of the hub.'),
   tune: z
     .enum(tuneNames)
-    .default('auto')
+    .optional()
     .describe(
       'What is learnt of a base: probe nothing, contrastive its vectors by pairs of a class, full all, top the upper layers, biases, lora and dora small adapters; auto: by the rows of a class.',
     ),
@@ -153,7 +153,7 @@ function baseIssues({ inputs, train }: { inputs: Record<string, { type: string }
         message: `only the encoders auto and pretrained start from a base, not ${encoder}`,
       },
     base === undefined &&
-      tune !== 'auto' && {
+      tune !== undefined && {
         path: ['train', 'tune'],
         message: `${tune} needs train.base (--base): the model to start from`,
       },

@@ -41,7 +41,9 @@ async function openBase(name: string): Promise<Base> {
   const config = new Config(await json(folder, 'config.json'), name)
   const architecture = encoderOf(config)
   const network = architecture.network(config)
-  const weights = await readWeights(network, architecture, await openWeights(folder), name)
+  const file = await openWeights(folder)
+  const weights = await readWeights(network, architecture, file, name)
+  await file.close()
   return { network, architecture, weights, hash: await hashWeights(folder) }
 }
 

@@ -29,7 +29,9 @@ describe('encoders say what the reference implementation says', () => {
     const config = new Config(json(folder, 'config.json'), name)
     const architecture = encoderOf(config)
     const network = architecture.network(config)
-    const weights = await readWeights(network, architecture, await openWeights(folder), name)
+    const file = await openWeights(folder)
+    const weights = await readWeights(network, architecture, file, name)
+    await file.close()
 
     const builder = new GraphBuilder()
     const context = new Context(builder, network)

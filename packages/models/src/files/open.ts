@@ -61,10 +61,12 @@ async function openByContent(file: RandomAccessFile): Promise<OpenedFile> {
   const first = await file.bytes(0, Math.min(64, file.size))
   const text = Buffer.from(first).toString('latin1')
   if (text.startsWith('GGUF')) return openGguf(file)
+  // Before what begins with 0x80: the length of a header may.
+  if (text[8] === '{') return openSafetensors(file)
   if (text.startsWith('PK\x03\x04') || text[0] === '\x80') return openTorch(file)
   if (text.startsWith('version https://git-lfs'))
     throw file.invalid('is only the pointer of Git LFS, not the weights; run "git lfs pull" in its folder')
-  if (text[8] === '{' || file.path.endsWith('.safetensors')) return openSafetensors(file)
+  if (file.path.endsWith('.safetensors')) return openSafetensors(file)
   throw file.invalid(
     `is not a weight file: it begins with ${JSON.stringify(text.slice(0, 8))}, expected safetensors, GGUF or PyTorch`,
   )

@@ -172,6 +172,14 @@ describe('large and hostile files', () => {
     rmSync(source)
   })
 
+  it('knows safetensors by its header, however long, from the first byte of a pickle', async () => {
+    const header = { w: { dtype: 'F32', shape: [1], data_offsets: [0, 4] }, __metadata__: { note: '' } }
+    header.__metadata__.note = ' '.repeat(0x180 - JSON.stringify(header).length)
+    const weights = await openWeights(file('adapter', safetensors(header, 4)))
+    expect([...weights.tensors.keys()]).toEqual(['w'])
+    await weights.close()
+  })
+
   it('does not allocate what a header only claims', async () => {
     const huge = { w: { dtype: 'F32', shape: [2 ** 50, 2 ** 10], data_offsets: [0, 2 ** 53 - 1] } }
     await expect(openWeights(file('huge.safetensors', safetensors(huge, 8)))).rejects.toThrow(
