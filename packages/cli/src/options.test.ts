@@ -25,7 +25,7 @@ describe('options', () => {
     ['seed', '-1', 'a whole number of at least 0, found "-1"'],
     ['epochs', '0', 'at least 1'],
     ['port', '70000', 'a port from 0 to 65535'],
-    ['encoder', 'bert', 'expected one of auto, linear, tfidf, bag, cnn, bilstm, transformer, found "bert"'],
+    ['encoder', 'bert', 'expected one of auto, linear, tfidf, bag, cnn, bilstm, transformer, pretrained, found "bert"'],
   ] as const)('--%s %s is refused', (name, text, sentence) => {
     expect(() => optionTable[name].parse(text)).toThrow(sentence)
   })

@@ -190,7 +190,7 @@ function fitWide(
 ): Record<string, FittedEncoder> {
   return Object.fromEntries(
     Object.entries(spec.inputs)
-      .filter(([name]) => !otherwise[name])
+      .filter(([name]) => !Object.hasOwn(otherwise, name))
       .map(([name, settings]) => {
         const type = inputType(settings.type)
         const encoder = type.encoders[type.wide]!
