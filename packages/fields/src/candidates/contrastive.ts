@@ -27,8 +27,8 @@ const recipe = {
 }
 
 /** Passes over the rows; fewer rows are seen more often. */
-export const contrastiveEpochs = (rows: number): number =>
-  Math.max(recipe.epochs, Math.ceil(recipe.leastSteps / Math.ceil(rows / recipe.batchSize)))
+export const contrastiveEpochs = ({ spec }: Pick<Task, 'spec'>, rows: number): number =>
+  spec.train.epochs ?? Math.max(recipe.epochs, Math.ceil(recipe.leastSteps / Math.ceil(rows / recipe.batchSize)))
 
 /** The two texts of a pair. */
 const sides = ['anchor', 'positive'] as const
@@ -43,7 +43,7 @@ const groupsName = 'groups'
 export async function tuneByPairs(vectors: TextVectors, task: Task): Promise<ReadonlyMap<string, Tensor>> {
   const initial = await vectors.pretrained(task)
   const data = pairs(vectors, task)
-  if (data.rows === 0) return initial
+  if (!data) return initial
   const batchSize = Math.min(recipe.batchSize, data.rows)
   const steps = Math.ceil(data.rows / batchSize)
   const rate = warmUp(0.1, cosine(recipe.learningRate))
@@ -103,9 +103,10 @@ function ofSide(inputs: Inputs, side: string): Inputs {
 
 /**
  * Each row of a class that has several, as often as there are passes, each time with another row of the class by chance. A pair
- * is drawn when it is asked for, from its number and the seed.
+ * is drawn when it is asked for, from its number and the seed. Undefined where no class has two rows.
  */
-function pairs(vectors: TextVectors, { train, outputs, spec }: Task): TrainingData {
+function pairs(vectors: TextVectors, task: Task): TrainingData | undefined {
+  const { train, outputs, spec } = task
   const classes = targetsOf(outputs[0]!, train)
   const members = new Map<number, number[]>()
   classes.forEach((one, row) => {
@@ -115,6 +116,7 @@ function pairs(vectors: TextVectors, { train, outputs, spec }: Task): TrainingDa
     else members.set(one, [row])
   })
   const anchors = Int32Array.from([...members.values()].filter(({ length }) => length > 1).flat())
+  if (anchors.length === 0) return undefined
   const encoded = encodedData(vectors.inputs, [], train)
   const anchorOf = (pair: number) => anchors[pair % anchors.length]!
   const positiveOf = (pair: number) => {
@@ -122,7 +124,7 @@ function pairs(vectors: TextVectors, { train, outputs, spec }: Task): TrainingDa
     return another(members.get(classes[row]!)!, row, new Random(spec.train.seed, `pair/${pair}`))
   }
   return {
-    rows: anchors.length * contrastiveEpochs(anchors.length),
+    rows: anchors.length * contrastiveEpochs(task, anchors.length),
     length: (pair) => Math.max(encoded.length!(anchorOf(pair)), encoded.length!(positiveOf(pair))),
     batch(some) {
       const groups = BigInt64Array.from(some, (pair) => BigInt(classes[anchorOf(pair)]!))

@@ -102,12 +102,25 @@ describe('tuning a base', () => {
     expect(many.chosen.map(({ candidate }) => candidate)).toEqual(['linear', 'full'])
   })
 
+  it('has no pairs to tune by where no class has two rows to train on, and is a probe then', async () => {
+    const rows = letters(24).map((row, place) => ({ ...row, queue: `queue ${place % 12}` }))
+    const out = join(folder, `model-${models++}`)
+    const spec = parseSpec({
+      ...oneOutput,
+      train: { base, tune: 'contrastive', encoder: 'pretrained', split: [0.5, 0.5, 0] },
+    })
+    const report = await train({ data: tableFromRows(rows), spec, out })
+    expect(report.chosen.map(({ candidate }) => candidate)).toEqual(['contrastive'])
+  })
+
   it('refuses what does not go together', async () => {
     const refused = (spec: object, message: RegExp) =>
       expect(() => parseSpec({ ...oneOutput, train: spec } as SpecInput)).toThrow(message)
     refused({ encoder: 'pretrained' }, /train\.encoder.*pretrained needs train\.base/)
     refused({ encoder: 'cnn', base }, /train\.base.*only the encoders auto and pretrained/)
     refused({ tune: 'lora' }, /train\.tune.*lora needs train\.base/)
+    const twoOutputs = { ...oneOutput, outputs: { queue: 'category', minutes: 'number' } } as const
+    await expect(run(60, { ...twoOutputs, train: { base, tune: 'contrastive' } })).rejects.toThrow(/exactly one output/)
     await expect(run(60, { ...oneOutput, train: { base: folder } })).rejects.toThrow(/no folder of a pretrained model/)
   })
 })

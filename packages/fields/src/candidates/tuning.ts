@@ -1,3 +1,4 @@
+import { VolantError } from '@volant/data'
 import { targetsOf } from '../train/outputs.js'
 import type { TuneName } from '../train/tuning-names.js'
 import type { Task } from './candidate.js'
@@ -16,18 +17,26 @@ type PlannedTask = Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>
  */
 export function tuningFor(task: PlannedTask): { name: Exclude<TuneName, 'auto'>; why: string } {
   const { tune: asked = 'auto' } = task.spec.train
+  if (asked === 'contrastive' && !hasPairs(task))
+    throw new VolantError(
+      'bad-spec',
+      'train.tune: contrastive tunes by pairs of rows of a class, so it needs exactly one output, and that with classes; probe, full or lora take any.',
+      { path: 'train.tune' },
+    )
   if (asked !== 'auto') return { name: asked, why: `Of the base is learnt what train.tune asks for: ${asked}.` }
   const { rows, what } = rowsPerClass(task)
   const shown = `${rows >= 10 ? Math.round(rows) : rows.toFixed(1)} rows ${what}`
   if (rows >= enough.full)
     return { name: 'full', why: `All of the base is trained: ${shown} are enough for it (${enough.full}).` }
-  if (rows >= enough.contrastive && task.outputs.length === 1 && task.outputs[0]!.state.classes)
+  if (rows >= enough.contrastive && hasPairs(task))
     return {
       name: 'contrastive',
       why: `The vectors of the base are tuned by pairs of rows of a class: ${shown} are too few to train all of it (${enough.full}).`,
     }
   return { name: 'probe', why: `The base is left as it is under a linear model: ${shown} are too few to tune it.` }
 }
+
+const hasPairs = ({ outputs }: PlannedTask) => outputs.length === 1 && outputs[0]!.state.classes !== undefined
 
 /** Labelled rows of the mean class of the output with the fewest; numbers count as ten classes. */
 function rowsPerClass({ outputs, train }: PlannedTask): { rows: number; what: string } {
@@ -43,5 +52,5 @@ function rowsPerClass({ outputs, train }: PlannedTask): { rows: number; what: st
 export function tuningSeconds(name: string, task: PlannedTask): number {
   const vectors = new TextVectors(name, task)
   const forward = forwardSeconds(vectors.layers, vectors.inputs, sampleOf(task.train), task.train.rows)
-  return name === 'probe' ? forward : forward * (1 + 2 * 3 * contrastiveEpochs(task.train.rows))
+  return name === 'probe' ? forward : forward * (1 + 2 * 3 * contrastiveEpochs(task, task.train.rows))
 }

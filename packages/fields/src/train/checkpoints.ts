@@ -29,9 +29,9 @@ export async function resumable<T>(
   }
 }
 
-/** A hash of the spec and of all that is learnt from or chosen by: the columns as they were read. */
-function keyOf({ spec, train, valid }: Pick<Task, 'spec' | 'train' | 'valid'>): string {
-  const hash = createHash('sha256').update(JSON.stringify(spec))
+/** A hash of the spec, the base, and all that is learnt from or chosen by: the columns as they were read. */
+function keyOf({ spec, train, valid, base }: Pick<Task, 'spec' | 'train' | 'valid' | 'base'>): string {
+  const hash = createHash('sha256').update(JSON.stringify([spec, base?.description.base.sha256]))
   for (const { inputs, labels } of [train, valid]) {
     for (const [name, values] of [...Object.entries(inputs), ...Object.entries(labels)]) {
       hash.update(JSON.stringify([name, values.length]))
