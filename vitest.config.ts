@@ -10,5 +10,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     pool: 'forks',
     maxWorkers: 2,
+    // Tests run real servers, browsers and processes: one that passes only on its second try is named at the end of `npm test`.
+    retry: 1,
   },
 })

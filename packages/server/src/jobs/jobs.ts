@@ -17,6 +17,8 @@ export interface RunningJob<Q extends QueueName> {
   signal: AbortSignal
   /** Shown at once to those who watch, stored within half a second. */
   progress(report: Partial<Progress> & { log?: string }): void
+  /** Stores what was reported so far: for a handler that makes its result visible before it returns. */
+  flush(): Promise<void>
 }
 
 export interface JobView {
@@ -264,13 +266,14 @@ export class Jobs extends EventEmitter<{ change: [id: string, queue: QueueName, 
           opened.report(report)
           tell()
         },
+        flush: () => opened.flush(),
       })
     })
     this.#running.set(job.id, { stop, progress, done })
     try {
       return await done
     } finally {
-      await writer?.close()
+      await writer?.flush()
       this.#running.delete(job.id)
       setImmediate(tell)
     }

@@ -70,8 +70,9 @@ export class ProgressWriter {
   }
 
   /** Writes what is left. */
-  async close(): Promise<void> {
+  async flush(): Promise<void> {
     clearTimeout(this.#timer)
+    this.#timer = undefined
     await this.#write()
   }
 

@@ -137,7 +137,7 @@ export class Runs {
     for (const job of jobs) await this.#parts.jobs.cancel('train', job)
   }
 
-  async #work({ payload, attempt, signal, progress }: RunningJob<'train'>): Promise<unknown> {
+  async #work({ payload, attempt, signal, progress, flush }: RunningJob<'train'>): Promise<unknown> {
     const { store, events, projects } = this.#parts
     const record = await findRun(store.db, payload.project, payload.run)
     if (!record || !(await changeRun(store.db, record.id, { state: 'running', attempt, started_at: new Date() })))
@@ -161,6 +161,7 @@ export class Runs {
           events.emit(record.project, { kind: 'run', id: record.id, state: 'running', progress: report })
         },
       })) as Trained
+      await flush()
       return await this.#keep(project, record, training, trained)
     } catch (error) {
       if (error instanceof VolantError && error.code === 'stopped')
