@@ -2,6 +2,13 @@ export { hashWeights } from './adapters/base.js'
 export { type AdapterBase, type LoadedAdapter, type NamedArchitecture, readAdapter } from './adapters/read.js'
 export { type WrittenAdapter, writeAdapter } from './adapters/write.js'
 export type { EncoderInputs, EncoderNetwork } from './architectures/architecture.js'
+export {
+  type DecoderDescription,
+  decoderNetwork,
+  openDecoder,
+  type PretrainedDecoder,
+} from './decoders/pretrained.js'
+export { type TextOptions, TextWriter, type WriterOptions } from './decoders/text.js'
 export { type Pooling, pool } from './encoders/pooling.js'
 export { type EncoderDescription, encoderNetwork, openEncoder, type PretrainedEncoder } from './encoders/pretrained.js'
 export { ModelsError } from './errors.js'

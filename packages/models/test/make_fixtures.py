@@ -3,7 +3,8 @@
     pip install torch transformers safetensors
     python packages/models/test/make_fixtures.py
 
-Every folder of test/fixtures has config.json, model.safetensors and expected.json: token ids, mask and the last hidden states.
+Every folder of test/fixtures and test/fixtures/decoders has config.json, model.safetensors and expected.json: token ids, mask and the last hidden states, and
+the logits of decoders.
 """
 import json
 import pathlib
@@ -33,7 +34,7 @@ ids = torch.tensor([[2, 7, 11, 29, 5, 3, 8, 9], [4, 6, 13, 21, 3, 1, 1, 1]])
 mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3])
 
 
-def save(name, model, expected):
+def save(name, model, expected, root=root):
     folder = root / name
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder)
@@ -67,3 +68,25 @@ shutil.rmtree(folder, ignore_errors=True)
 model.save_pretrained(folder)
 (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
 (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="BertTokenizer", do_lower_case=True)) + "\n")
+
+llama = dict(**small, num_key_value_heads=1, tie_word_embeddings=False, rope_theta=5000.0)
+decoders = {
+    "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(vocab_size=30, n_embd=16, n_layer=2, n_head=2, n_positions=12)),
+    "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**llama)),
+    "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**{**llama, "tie_word_embeddings": True, "sliding_window": 10})),
+    "qwen2": lambda: t.Qwen2ForCausalLM(t.Qwen2Config(**llama)),
+    "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**{**llama, "head_dim": 12})),
+}
+for number, (name, make) in enumerate(decoders.items()):
+    torch.manual_seed(200 + number)
+    model = make().eval()
+    randomise(model)
+    with torch.no_grad():
+        out = model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+    rounded = lambda x: [[round(value, 7) for value in row] for row in x.flatten(0, 1).tolist()]
+    save(
+        name,
+        model,
+        dict(ids=ids.tolist(), mask=mask.tolist(), hidden=rounded(out.hidden_states[-1]), logits=rounded(out.logits)),
+        root / "decoders",
+    )

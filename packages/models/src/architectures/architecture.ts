@@ -1,5 +1,6 @@
 import type { Value } from '@volant/graph'
-import type { Module } from '@volant/nn'
+import type { GPT, Module } from '@volant/nn'
+import type { Weights } from '../files/weights.js'
 import type { Config } from './config.js'
 import type { WeightNames } from './names.js'
 
@@ -21,12 +22,19 @@ export interface EncoderNetwork extends Module<[ids: Value, inputs?: EncoderInpu
   readonly work: number
 }
 
-/** A family of pretrained encoders: how its config.json is read, and how its weights are called in files. */
-export interface EncoderArchitecture {
+/** A family of pretrained models: how its config.json is read, and how its weights are called in files. */
+interface Architecture<Network> {
   /** Its `model_type` in config.json. */
   readonly type: string
-  network(config: Config): EncoderNetwork
+  network(config: Config): Network
   /** What may stand before all names, as `bert.` where a head was saved beside the encoder. */
   readonly prefixes: readonly string[]
   readonly names: WeightNames
+}
+
+export type EncoderArchitecture = Architecture<EncoderNetwork>
+
+export interface DecoderArchitecture extends Architecture<GPT> {
+  /** Shows weights that files keep in another form as linear layers [outputs, inputs] under the names above. */
+  readonly view?: (weights: Weights) => Weights
 }

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ModelsError } from '../errors.js'
 
 /** The settings of a pretrained model, from its config.json; a value of the wrong kind is refused by name. */
@@ -20,6 +22,13 @@ export class Config {
     const value = this.values[name] ?? or
     if (!Number.isSafeInteger(value) || (value as number) < 1) throw this.#wrong(name, 'a whole number of at least 1')
     return value as number
+  }
+
+  /** Settings within this one; none where it is absent. */
+  section(name: string): Config {
+    const value = this.values[name] ?? {}
+    if (typeof value !== 'object' || Array.isArray(value)) throw this.#wrong(name, 'an object')
+    return new Config(value as Record<string, unknown>, `${this.source}, ${name}`)
   }
 
   boolean(name: string, or: boolean): boolean {
@@ -55,5 +64,23 @@ export class Config {
       found: this.values[name],
       expected,
     })
+  }
+}
+
+/** The config.json of a model folder. Throws ModelsError `model-not-found`, `bad-config`. */
+export async function readConfig(folder: string): Promise<Config> {
+  const file = join(folder, 'config.json')
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    throw new ModelsError(
+      'model-not-found',
+      `"${folder}" is no folder of a pretrained model: it has no readable config.json.`,
+      { folder },
+      { cause },
+    )
+  })
+  try {
+    return new Config(JSON.parse(text), file)
+  } catch (cause) {
+    throw new ModelsError('bad-config', `${file} is not JSON: ${(cause as Error).message}.`, { file }, { cause })
   }
 }

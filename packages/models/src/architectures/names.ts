@@ -5,7 +5,7 @@ import type { StoredTensor, Weights } from '../files/weights.js'
 
 /**
  * How the layers of a network are called in files, by their paths with us; `*` stands for the number of a layer. A layer that
- * is not named has its path there too.
+ * is not named has its path there too. A parameter that belongs to no layer is named by itself.
  */
 export type WeightNames = Readonly<Record<string, string>>
 
@@ -43,6 +43,8 @@ export async function readWeights(
 
 /** The names that a parameter may have in a file, first choice first, without prefix. */
 export function parameterNames(path: string, names: WeightNames): string[] {
+  const own = names[path]
+  if (own !== undefined) return [own]
   const at = path.lastIndexOf('.')
   const layer = layerName(path.slice(0, at), names)
   return leaves[path.slice(at + 1)]!.map((leaf) => `${layer}.${leaf}`)

@@ -1,10 +1,12 @@
 import { ModelsError } from '../errors.js'
 import { albert } from './albert.js'
-import type { EncoderArchitecture } from './architecture.js'
+import type { DecoderArchitecture, EncoderArchitecture } from './architecture.js'
 import { bert } from './bert.js'
 import type { Config } from './config.js'
 import { distilbert } from './distilbert.js'
 import { electra } from './electra.js'
+import { gpt2 } from './gpt2.js'
+import { llama, mistral, qwen2, qwen3 } from './llama.js'
 import { camembert, roberta, xlmRoberta } from './roberta.js'
 
 const encoders = new Map(
@@ -13,12 +15,25 @@ const encoders = new Map(
 
 /** The encoder architecture of a config.json. Throws ModelsError `unknown-architecture`, which lists the known ones. */
 export function encoderOf(config: Config): EncoderArchitecture {
+  return known(encoders, config, 'an encoder')
+}
+
+const decoders = new Map<string, DecoderArchitecture>(
+  [gpt2, llama, mistral, qwen2, qwen3].map((one) => [one.type, one]),
+)
+
+/** The decoder architecture of a config.json. Throws ModelsError `unknown-architecture`, which lists the known ones. */
+export function decoderOf(config: Config): DecoderArchitecture {
+  return known(decoders, config, 'a decoder')
+}
+
+function known<Architecture>(all: ReadonlyMap<string, Architecture>, config: Config, kind: string): Architecture {
   const type = config.text('model_type')
-  const found = encoders.get(type)
+  const found = all.get(type)
   if (found) return found
   throw new ModelsError(
     'unknown-architecture',
-    `${config.source}: the architecture "${type}" is not known as an encoder; known are ${[...encoders.keys()].join(', ')}.`,
-    { type, known: [...encoders.keys()] },
+    `${config.source}: the architecture "${type}" is not known as ${kind}; known are ${[...all.keys()].join(', ')}.`,
+    { type, known: [...all.keys()] },
   )
 }

@@ -1,12 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Tensor } from '@volant/graph'
 import { hashWeights } from '../adapters/base.js'
 import type { EncoderNetwork } from '../architectures/architecture.js'
-import { Config } from '../architectures/config.js'
+import { Config, readConfig } from '../architectures/config.js'
 import { readWeights } from '../architectures/names.js'
 import { encoderOf } from '../architectures/registry.js'
-import { ModelsError } from '../errors.js'
 import { openWeights } from '../files/open.js'
 import { readTokeniser } from '../tokenisers/open.js'
 import { Tokeniser, type TokeniserFiles } from '../tokenisers/tokeniser.js'
@@ -35,16 +32,7 @@ export interface PretrainedEncoder {
  * modules.json, which says how token vectors become one of the text. Throws ModelsError.
  */
 export async function openEncoder(folder: string, name = folder): Promise<PretrainedEncoder> {
-  const file = join(folder, 'config.json')
-  const text = await readFile(file, 'utf8').catch((cause) => {
-    throw new ModelsError(
-      'model-not-found',
-      `"${folder}" is no folder of a pretrained model: it has no readable config.json.`,
-      { folder },
-      { cause },
-    )
-  })
-  const config = new Config(parse(text, file), file)
+  const config = await readConfig(folder)
   const network = encoderOf(config).network(config)
   const tokeniser = await readTokeniser(folder)
   new Tokeniser(tokeniser).checkFits(network.vocabulary)
@@ -73,12 +61,4 @@ export async function openEncoder(folder: string, name = folder): Promise<Pretra
 export function encoderNetwork({ base, config }: Pick<EncoderDescription, 'base' | 'config'>): EncoderNetwork {
   const given = new Config(config, `${base.name}/config.json`)
   return encoderOf(given).network(given)
-}
-
-function parse(text: string, file: string): Record<string, unknown> {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ModelsError('bad-config', `${file} is not JSON: ${(cause as Error).message}.`, { file }, { cause })
-  }
 }

@@ -1,5 +1,8 @@
 import type { Tensor } from '@volant/graph'
 
+/** Positions that there is room for at first; doubled when they are full. */
+const ROOM = 256
+
 /**
  * Keys and values of the positions decoded so far. Time comes first, [P, B, width], so that new positions are appended without
  * moving the earlier ones, and a step is fed views of this memory, not copies.
@@ -7,6 +10,8 @@ import type { Tensor } from '@volant/graph'
 export class KeyValueCache {
   #length = 0
   #batch = 0
+  /** Positions that there is room for. */
+  #room = 0
   readonly #memory = new Map<string, Float32Array>()
 
   /** `names` of the tensors, all of the same width. */
@@ -25,9 +30,23 @@ export class KeyValueCache {
   /** Forgets all and makes room for a batch of sequences. */
   clear(batch: number): void {
     this.#length = 0
-    if (batch > this.#batch || this.#memory.size === 0)
-      for (const name of this.names) this.#memory.set(name, new Float32Array(this.capacity * batch * this.width))
+    if (batch > this.#batch || this.#memory.size === 0) {
+      this.#memory.clear()
+      this.#room = 0
+    }
     this.#batch = batch
+  }
+
+  /** Makes room for as many positions in all. */
+  #reserve(positions: number): void {
+    if (positions <= this.#room) return
+    this.#room = Math.min(this.capacity, Math.max(positions, 2 * this.#room, ROOM))
+    for (const name of this.names) {
+      const memory = new Float32Array(this.#room * this.#batch * this.width)
+      const held = this.#memory.get(name)
+      if (held) memory.set(held.subarray(0, this.#length * this.#batch * this.width))
+      this.#memory.set(name, memory)
+    }
   }
 
   /** Views to be fed. */
@@ -35,12 +54,16 @@ export class KeyValueCache {
     const dims = [this.#length, this.#batch, this.width]
     const size = this.#length * this.#batch * this.width
     return Object.fromEntries(
-      this.names.map((name) => [name, { dtype: 'float32', dims, data: this.#memory.get(name)!.subarray(0, size) }]),
+      this.names.map((name) => [
+        name,
+        { dtype: 'float32', dims, data: this.#memory.get(name)?.subarray(0, size) ?? new Float32Array(0) },
+      ]),
     )
   }
 
   /** Appends the tensors [T, B, width] of T new positions. */
   append(fresh: (name: string) => Tensor, positions: number): void {
+    this.#reserve(this.#length + positions)
     const at = this.#length * this.#batch * this.width
     for (const name of this.names) this.#memory.get(name)!.set(fresh(name).data as Float32Array, at)
     this.#length += positions

@@ -4,13 +4,15 @@ import type { GPT } from '../networks/gpt.js'
 import { Random } from '../random.js'
 import type { SessionOptions } from '../runtime/session.js'
 import { checkSampling, type SamplingOptions, sampleToken } from './sampling.js'
-import { Steps } from './steps.js'
+import { type Compress, Steps } from './steps.js'
 
 export interface GenerationOptions extends SamplingOptions {
   /** Most new tokens. */
   readonly length: number
   /** A sequence ends with one of these, which is not part of the result. */
   readonly stop?: readonly number[]
+  /** Only the first so many tokens of the vocabulary are drawn, where a table has rows to spare; default all. */
+  readonly tokens?: number
   /** The same seed, prompts and options give the same tokens. Default 0. */
   readonly seed?: number
   /** Keep keys and values of earlier tokens; default true. Without, each step reads the whole sequence again: for comparisons. */
@@ -28,9 +30,9 @@ export class TextGenerator {
   static async open(
     model: GPT,
     parameters: ReadonlyMap<string, Tensor>,
-    options: SessionOptions = {},
+    { compress, ...options }: SessionOptions & { readonly compress?: Compress } = {},
   ): Promise<TextGenerator> {
-    return new TextGenerator(model, await Steps.open(model.stepModel(), parameters, options))
+    return new TextGenerator(model, await Steps.open(model.stepModel(), parameters, options, compress))
   }
 
   /** New tokens after each prompt (token ids, at least one). Throws NnError `bad-sampling`, `empty-prompt`. */
@@ -73,7 +75,7 @@ export class TextGenerator {
         : await this.steps.next(sequences.map((s) => s.at(-1)!))
       read = window.length
       const tokens = sequences.map((sequence, row) => {
-        const token = sampleToken(logits[row]!, options, randoms[row]!, sequence)
+        const token = sampleToken(logits[row]!.subarray(0, options.tokens), options, randoms[row]!, sequence)
         sequence.push(token)
         ended[row] ||= stop.includes(token)
         return ended[row] ? undefined : token

@@ -5,6 +5,7 @@ import {
   encodeOnnx,
   GraphBuilder,
   lower,
+  type OnnxModel,
   type Shape,
   slice,
   squeeze,
@@ -32,7 +33,7 @@ export interface StepModel {
   readonly context: number
   /** Whether it attends to an encoded sequence. */
   readonly memory: boolean
-  /** ids [B, T] -> logits [B, T, vocabulary] */
+  /** ids [B, T] -> logits [B, T, vocabulary], or of the last place only [B, 1, vocabulary] */
   readonly logits: (context: Context, ids: Value, inputs: DecoderInputs) => Value
 }
 
@@ -52,20 +53,24 @@ export const namedLayers = (layers: readonly KeysAndValues[]): Record<string, Va
     ]),
   )
 
+/** Makes a lowered model smaller, as `quantiseWeightsTo4Bit` does. */
+export type Compress = (model: OnnxModel) => OnnxModel
+
 /** Lowers outputs of a model for inference, its weights in the file. */
 export function inferenceModel(
   model: object,
   parameters: ReadonlyMap<string, Tensor>,
   append: (context: Context) => Readonly<Record<string, Value>>,
+  compress: Compress = (lowered) => lowered,
 ): Uint8Array {
   const builder = new GraphBuilder('decoding')
   const outputs = append(new Context(builder, model))
   for (const [name, value] of Object.entries(outputs)) builder.output(name, value)
-  return encodeOnnx(lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters))
+  return encodeOnnx(compress(lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)))
 }
 
-function stepModel(spec: StepModel, parameters: ReadonlyMap<string, Tensor>): Uint8Array {
-  return inferenceModel(spec.model, parameters, (context) => {
+function stepModel(spec: StepModel, parameters: ReadonlyMap<string, Tensor>, compress?: Compress): Uint8Array {
+  const append = (context: Context) => {
     const input = (name: string, dtype: DType, shape: Shape) => context.input(name, dtype, shape)
     const fresh: Record<string, Value> = {}
     const past = Array.from({ length: spec.layers }, (_, layer): Past => {
@@ -93,9 +98,10 @@ function stepModel(spec: StepModel, parameters: ReadonlyMap<string, Tensor>): Ui
       memory,
       memoryMask: memory && input(memoryName('mask'), 'bool', ['B', 'M']),
     })
-    const last = squeeze(slice(logits, { axis: 1, start: addDims('T', -1) }), 1)
+    const last = squeeze(slice(logits, { axis: 1, start: -1 }), 1)
     return { logits: last, ...fresh }
-  })
+  }
+  return inferenceModel(spec.model, parameters, append, compress)
 }
 
 /** Keys and values of what is attended to, [B, M, width] by name, and its mask [B, M]. */
@@ -115,8 +121,13 @@ export class Steps {
     this.#cache = new KeyValueCache(layerNames(spec.layers), spec.keyWidth, spec.context)
   }
 
-  static async open(spec: StepModel, parameters: ReadonlyMap<string, Tensor>, options: SessionOptions): Promise<Steps> {
-    return new Steps(spec, await openSession(stepModel(spec, parameters), options))
+  static async open(
+    spec: StepModel,
+    parameters: ReadonlyMap<string, Tensor>,
+    options: SessionOptions,
+    compress?: Compress,
+  ): Promise<Steps> {
+    return new Steps(spec, await openSession(stepModel(spec, parameters, compress), options))
   }
 
   /** Positions held, padding included. */

@@ -4,8 +4,13 @@ import type { Context } from './context.js'
 import { glorot, type Initialiser } from './initialisers.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
+import { RmsNorm } from './normalisation.js'
 
 export interface AttentionSettings {
+  /** Width of a head; default width / heads. */
+  readonly headWidth?: number
+  /** Normalise each head of queries and keys by its root mean square before it is turned (Qwen3); the epsilon. */
+  readonly headNorm?: number
   /** Heads of keys and values, each serving heads / keyHeads heads of queries; default as many as there are heads. */
   readonly keyHeads?: number
   /** Position t sees positions up to t only. */
@@ -16,6 +21,8 @@ export interface AttentionSettings {
   readonly dropout?: number
   /** Biases of the four linear layers; default true. */
   readonly bias?: boolean
+  /** Bias of the last of them; default `bias`. */
+  readonly outputBias?: boolean
   readonly initialiser?: Initialiser
   /** Of the last linear layer; default `initialiser`. */
   readonly outputInitialiser?: Initialiser
@@ -49,6 +56,8 @@ export class MultiHeadAttention extends Module<[x: Value, inputs?: AttentionInpu
   readonly key: Linear
   readonly value: Linear
   readonly output: Linear
+  readonly queryNorm: RmsNorm | undefined
+  readonly keyNorm: RmsNorm | undefined
 
   constructor(
     readonly width: number,
@@ -57,7 +66,8 @@ export class MultiHeadAttention extends Module<[x: Value, inputs?: AttentionInpu
   ) {
     super()
     const { keyHeads = heads, bias = true, initialiser = glorot, outputInitialiser = initialiser } = settings
-    if (width % heads !== 0)
+    const { headWidth = width / heads, outputBias = bias, headNorm } = settings
+    if (!Number.isInteger(headWidth))
       throw new NnError('bad-heads', `Attention: a width of ${width} cannot be split into ${heads} heads`, {
         width,
         heads,
@@ -67,18 +77,22 @@ export class MultiHeadAttention extends Module<[x: Value, inputs?: AttentionInpu
         heads,
         keyHeads,
       })
-    const keyWidth = (width / heads) * keyHeads
-    this.query = new Linear(width, width, { bias, initialiser })
+    const keyWidth = headWidth * keyHeads
+    this.query = new Linear(width, headWidth * heads, { bias, initialiser })
     this.key = new Linear(width, keyWidth, { bias, initialiser })
     this.value = new Linear(width, keyWidth, { bias, initialiser })
-    this.output = new Linear(width, width, { bias, initialiser: outputInitialiser })
+    this.output = new Linear(headWidth * heads, width, { bias: outputBias, initialiser: outputInitialiser })
+    if (headNorm !== undefined) {
+      this.queryNorm = new RmsNorm(headWidth, headNorm)
+      this.keyNorm = new RmsNorm(headWidth, headNorm)
+    }
   }
 
   protected forward(context: Context, x: Value, inputs: AttentionInputs = {}): Value {
     const { mask, memory = x, positions, past } = inputs
     const { heads } = this
     const { keyHeads = heads, causal, dropout: p = 0 } = this.settings
-    const query = this.#turn(this.query.apply(context, x), heads, positions)
+    const query = this.#turn(normalised(context, this.query.apply(context, x), heads, this.queryNorm), heads, positions)
     const present = 'keys' in memory ? memory : this.project(context, memory, positions)
     const { keys, values } = past ? past.extend(present) : present
     const dropout =
@@ -92,7 +106,11 @@ export class MultiHeadAttention extends Module<[x: Value, inputs?: AttentionInpu
   project(context: Context, memory: Value, positions?: Value): KeysAndValues {
     const { keyHeads = this.heads } = this.settings
     return context.within(this, () => ({
-      keys: this.#turn(this.key.apply(context, memory), keyHeads, positions),
+      keys: this.#turn(
+        normalised(context, this.key.apply(context, memory), keyHeads, this.keyNorm),
+        keyHeads,
+        positions,
+      ),
       values: this.value.apply(context, memory),
     }))
   }
@@ -101,6 +119,14 @@ export class MultiHeadAttention extends Module<[x: Value, inputs?: AttentionInpu
     const { rotary: turning } = this.settings
     return turning ? rotary(x, { heads, positions, ...(turning === true ? {} : turning) }) : x
   }
+}
+
+/** Each head of x [B, T, heads·D] through the norm. */
+function normalised(context: Context, x: Value, heads: number, norm: RmsNorm | undefined): Value {
+  if (!norm) return x
+  const [batch, time, width] = x.shape
+  const split = reshape(x, [batch!, time!, heads, Number(width) / heads])
+  return reshape(norm.apply(context, split), x.shape)
 }
 
 /**

@@ -26,12 +26,18 @@ export interface TransformerOptions {
   readonly activation?: FeedForwardActivation
   /** Heads of keys and values, each serving heads / keyHeads heads of queries. */
   readonly keyHeads?: number
+  /** Width of a head; default width / heads. */
+  readonly headWidth?: number
+  /** Normalise each head of queries and keys (Qwen3); the epsilon. */
+  readonly headNorm?: number
   /** Tell positions apart by turning queries and keys; see `rotary`. */
   readonly rotary?: boolean | { readonly base?: number; readonly interleaved?: boolean }
   /** In training keep only what goes from layer to layer and compute the rest of each again: much less memory, a third more time. */
   readonly checkpoint?: boolean
   /** Biases of all linear layers; default true. */
   readonly bias?: boolean
+  /** Biases of queries, keys and values; default `bias`. */
+  readonly projectionBias?: boolean
   /** Of all linear layers. */
   readonly initialiser?: Initialiser
   /** Of the linear layers that end a residual part; default `initialiser`. */
@@ -75,7 +81,9 @@ class TransformerLayer extends Module<[x: Value, inputs: LayerInputs]> {
     const { width, heads, hidden = 4 * width, dropout = 0, attentionDropout, norm = 'post', rotary } = options
     const { keyHeads, bias, initialiser, outputInitialiser, activation } = options
     const linear = { bias, initialiser, outputInitialiser }
-    const attention = { ...linear, keyHeads, dropout: attentionDropout }
+    const { projectionBias = bias, headWidth, headNorm } = options
+    const heading = { keyHeads, headWidth, headNorm }
+    const attention = { ...linear, ...heading, bias: projectionBias, outputBias: bias, dropout: attentionDropout }
     this.attention = new MultiHeadAttention(width, heads, { ...attention, causal, rotary })
     this.attentionNorm = normOf(options)
     if (memory) {

@@ -1,4 +1,4 @@
-import { add, crossEntropy, gather, matMul, range, reshape, type Value } from '@volant/graph'
+import { add, crossEntropy, gather, matMul, range, reshape, slice, type Value } from '@volant/graph'
 import type { StepModel } from '../generation/steps.js'
 import type { Context } from '../modules/context.js'
 import { normal } from '../modules/initialisers.js'
@@ -15,6 +15,8 @@ export interface GptOptions extends Omit<TransformerOptions, 'rotary' | 'norm' |
   readonly context: number
   /** `learned` (default, as GPT-2) adds a vector to each place, `rotary` (as Llama) turns queries and keys. */
   readonly positions?: 'learned' | 'rotary'
+  /** Wavelengths of rotary positions reach 2π · base; default 10,000. */
+  readonly rotaryBase?: number
   /** Use the token table also as output layer (Press and Wolf 2017); default true. */
   readonly tied?: boolean
 }
@@ -43,7 +45,7 @@ export class GPT extends Module<[ids: Value, inputs?: DecoderInputs]> {
       ...options,
       memory: false,
       norm: 'pre',
-      rotary: positions === 'rotary',
+      rotary: positions === 'rotary' && { base: options.rotaryBase },
       initialiser,
       // Each of the 2 · layers residual parts adds to the variance.
       outputInitialiser: normal(DEVIATION / Math.sqrt(2 * layers)),
@@ -51,27 +53,39 @@ export class GPT extends Module<[ids: Value, inputs?: DecoderInputs]> {
     if (!tied) this.head = new Linear(width, vocabulary, { bias: false, initialiser })
   }
 
-  protected forward(context: Context, ids: Value, inputs: DecoderInputs = {}): Value {
-    const table = context.use(this.tokens)
-    let x = gather(table, ids)
+  protected forward(context: Context, ids: Value, inputs?: DecoderInputs): Value {
+    return this.#score(context, this.#read(context, ids, inputs))
+  }
+
+  /** The hidden states [B, T, width] that logits are made of. */
+  states(context: Context, ids: Value, inputs?: DecoderInputs): Value {
+    return context.within(this, () => this.#read(context, ids, inputs))
+  }
+
+  #read(context: Context, ids: Value, inputs: DecoderInputs = {}): Value {
+    let x = gather(context.use(this.tokens), ids)
     if (this.places) {
       const places = inputs.positions ?? range(context.builder, ids.shape[1]!)
       x = add(x, gather(context.use(this.places), places))
     }
-    const h = this.decoder.apply(context, this.dropout.apply(context, x), inputs)
-    return this.head ? this.head.apply(context, h) : matMul(h, table, { transB: true })
+    return this.decoder.apply(context, this.dropout.apply(context, x), inputs)
+  }
+
+  #score(context: Context, h: Value): Value {
+    return this.head ? this.head.apply(context, h) : matMul(h, context.use(this.tokens), { transB: true })
   }
 
   stepModel(): StepModel {
-    const { layers, width, heads, keyHeads = heads, vocabulary, context } = this.options
+    const { layers, width, heads, keyHeads = heads, headWidth = width / heads, vocabulary, context } = this.options
     return {
       model: this,
       layers,
-      keyWidth: (width / heads) * keyHeads,
+      keyWidth: headWidth * keyHeads,
       vocabulary,
       context,
       memory: false,
-      logits: (graph, ids, inputs) => this.apply(graph, ids, inputs),
+      logits: (graph, ids, inputs) =>
+        graph.within(this, () => this.#score(graph, slice(this.#read(graph, ids, inputs), { axis: 1, start: -1 }))),
     }
   }
 }

@@ -1,0 +1,122 @@
+import { quantiseDynamic, quantiseWeightsTo4Bit } from '@volant/graph'
+import { type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
+import { ModelsError } from '../errors.js'
+import type { ChatMessage } from '../tokenisers/chat.js'
+import { Tokeniser } from '../tokenisers/tokeniser.js'
+import { decoderNetwork, type PretrainedDecoder } from './pretrained.js'
+
+export interface WriterOptions extends SessionOptions {
+  /** Weights in 4-bit or 8-bit whole numbers; default float32. */
+  readonly quantise?: '4bit' | 'int8'
+}
+
+export interface TextOptions extends SamplingOptions {
+  /** Most new tokens; default 256, never more than the positions that are left. */
+  readonly maxTokens?: number
+  /** Texts at which writing ends; they are not part of the result. */
+  readonly stop?: readonly string[]
+  /** The same seed, prompt and options give the same text. Default 0. */
+  readonly seed?: number
+  readonly signal?: AbortSignal
+}
+
+const passes = { '4bit': quantiseWeightsTo4Bit, int8: quantiseDynamic }
+
+/** Writes texts with a pretrained decoder. One text at a time; `release` it when done. */
+export class TextWriter {
+  private constructor(
+    readonly network: GPT,
+    readonly tokeniser: Tokeniser,
+    readonly ends: readonly number[],
+    readonly generator: TextGenerator,
+  ) {}
+
+  static async open(decoder: PretrainedDecoder, { quantise, ...session }: WriterOptions = {}): Promise<TextWriter> {
+    const network = decoderNetwork(decoder.description)
+    const pass = quantise && passes[quantise]
+    const generator = await TextGenerator.open(network, await decoder.weights(), {
+      ...session,
+      compress: pass && ((model) => pass(model).model),
+    })
+    const { tokeniser, ends } = decoder.description
+    return new TextWriter(network, new Tokeniser(tokeniser), ends, generator)
+  }
+
+  /**
+   * The text after a prompt, in pieces as it is found; a piece never ends within a character. A conversation is written down by the
+   * model's chat template. Throws ModelsError `text-too-long`, the reason of `signal` when it is aborted.
+   */
+  async *write(prompt: string | readonly ChatMessage[], options: TextOptions = {}): AsyncGenerator<string> {
+    const { maxTokens = 256, stop = [], signal, ...sampling } = options
+    const ids = this.#tokens(prompt)
+    const length = Math.min(maxTokens, this.network.options.context - ids.length)
+    const text = this.tokeniser.decodeStream()
+    const ending = new Ending(stop)
+    signal?.throwIfAborted()
+    for await (const id of this.generator.stream(ids, {
+      ...sampling,
+      length,
+      stop: this.ends,
+      tokens: this.tokeniser.vocabularySize,
+    })) {
+      signal?.throwIfAborted()
+      const piece = ending.push(text.push(id))
+      if (piece) yield piece
+      if (ending.isOver) return
+    }
+    const rest = ending.push(text.end()) + ending.end()
+    if (rest) yield rest
+  }
+
+  release(): Promise<void> {
+    return this.generator.release()
+  }
+
+  #tokens(prompt: string | readonly ChatMessage[]): number[] {
+    const { context } = this.network.options
+    const encoded =
+      typeof prompt === 'string'
+        ? this.tokeniser.encode(prompt)
+        : this.tokeniser.chat(prompt, { addGenerationPrompt: true })
+    if (encoded.ids.length < context) return Array.from(encoded.ids)
+    throw new ModelsError(
+      'text-too-long',
+      `The prompt has ${encoded.ids.length} tokens, but the model has ${context} positions and needs one for an answer; shorten the prompt.`,
+      { tokens: encoded.ids.length, positions: context },
+    )
+  }
+}
+
+/** Lets text through up to the first stop word, and holds back an end that may be the beginning of one. */
+class Ending {
+  #held = ''
+  isOver = false
+
+  constructor(readonly words: readonly string[]) {}
+
+  push(text: string): string {
+    if (this.isOver) return ''
+    this.#held += text
+    const places = this.words.map((word) => this.#held.indexOf(word)).filter((place) => place >= 0)
+    this.isOver = places.length > 0
+    const safe = this.isOver ? Math.min(...places) : this.#held.length - this.#begun()
+    const piece = this.#held.slice(0, safe)
+    this.#held = this.#held.slice(safe)
+    return piece
+  }
+
+  /** What was held back though no stop word came. */
+  end(): string {
+    return this.isOver ? '' : this.#held
+  }
+
+  /** Characters at the end that may be the beginning of a stop word. */
+  #begun(): number {
+    const begins = (word: string) => {
+      let length = Math.min(word.length - 1, this.#held.length)
+      while (length > 0 && !this.#held.endsWith(word.slice(0, length))) length--
+      return Math.max(0, length)
+    }
+    return Math.max(0, ...this.words.map(begins))
+  }
+}
