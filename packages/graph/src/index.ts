@@ -134,6 +134,7 @@ export {
   reduceSum,
   reduceSumSquare,
   standardDeviation,
+  type TopKOptions,
   topK,
   variance,
 } from './functions/reductions.js'

@@ -15,20 +15,22 @@ interface Lettered {
 /**
  * Sum of products by letters, as in NumPy: `einsum('bqd,bkd->bqk', q, k)`. Letters that the result does not name are summed
  * over; without `->` the result has those that occur once, in alphabetical order. Values are taken together from left to
- * right, each pair by one matrix product. A letter may occur once in each value; `...` is not known.
+ * right, each pair by one matrix product. A letter may occur once in each value. `...` stands for any number of axes, counted from
+ * their end; those of size 1 are repeated as the others need, and without `->` they come first.
  */
 export function einsum(formula: string, ...values: Value[]): Value {
-  const { inputs, output } = parse(formula, values)
-  let left: Lettered = { value: values[0]!, letters: inputs[0]! }
-  for (let i = 1; i < values.length; i++) {
-    const needed = new Set(output + inputs.slice(i + 1).join(''))
-    left = multiply(left, { value: values[i]!, letters: inputs[i]! }, needed)
+  const { operands, output } = parse(formula, values)
+  let left = operands[0]!
+  for (const [i, operand] of operands.entries()) {
+    if (i === 0) continue
+    const later = operands.slice(i + 1).map(({ letters }) => letters)
+    left = multiply(left, operand, new Set(output + later.join('')))
   }
   const { value, letters } = sumOut(left, new Set(output))
   return arrange(value, letters, output)
 }
 
-function parse(formula: string, values: readonly Value[]): { inputs: string[]; output: string } {
+function parse(formula: string, values: readonly Value[]): { operands: Lettered[]; output: string } {
   const builder = values[0]?.builder
   const fail = (reason: string): never => {
     throw new GraphError(`"${formula}": ${reason}`, {
@@ -39,25 +41,50 @@ function parse(formula: string, values: readonly Value[]): { inputs: string[]; o
   }
   const [left, right, ...more] = formula.replaceAll(' ', '').split('->')
   const inputs = left!.split(',')
-  if (more.length > 0 || !/^[A-Za-z,]*$/.test(left! + (right ?? ''))) fail('expected letters, commas and one "->"')
+  const wellFormed = (part: string) => /^[A-Za-z]*([.]{3})?[A-Za-z]*$/.test(part)
+  if (more.length > 0 || ![...inputs, right ?? ''].every(wellFormed))
+    fail('expected letters, commas, one "->" and one "..." for each operand')
   if (inputs.length !== values.length) fail(`has ${inputs.length} operands, ${values.length} were given`)
-  const sizes = new Map<string, Dim>()
-  inputs.forEach((letters, i) => {
-    const { shape } = values[i]!
-    if (new Set(letters).size !== letters.length) fail(`the operand "${letters}" has a letter twice`)
-    if (letters.length !== shape.length)
-      fail(`"${letters}" names ${letters.length} axes, operand ${i} has ${shape.length}`)
-    for (const [axis, letter] of [...letters].entries()) {
-      const known = sizes.get(letter) ?? shape[axis]!
-      if (known !== shape[axis]) fail(`"${letter}" is ${known} in one operand and ${shape[axis]} in another`)
-      sizes.set(letter, known)
-    }
+  const counts = inputs.map((letters, i) => {
+    const named = letters.replace('...', '').length
+    const rest = values[i]!.shape.length - named
+    if (letters.includes('...') ? rest < 0 : rest !== 0)
+      fail(`"${letters}" names ${named} axes, operand ${i} has ${values[i]!.shape.length}`)
+    return rest
   })
-  const once = [...sizes.keys()].filter((letter) => inputs.join('').split(letter).length === 2)
-  const output = right ?? once.sort().join('')
+  const others = [...'zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQPONMLKJIHGFEDCBA'].filter((c) => !formula.includes(c))
+  const rest = others.slice(0, Math.max(...counts)).join('')
+  const whole = inputs.map((letters, i) => letters.replace('...', rest.slice(rest.length - counts[i]!)))
+  const sizes = new Map<string, Dim>()
+  for (const [i, letters] of whole.entries()) {
+    if (new Set(letters).size !== letters.length) fail(`the operand "${inputs[i]}" has a letter twice`)
+    for (const [axis, letter] of [...letters].entries()) {
+      const size = values[i]!.shape[axis]!
+      const known = sizes.get(letter)
+      const repeats = rest.includes(letter) && (known === 1 || size === 1)
+      if (known !== undefined && known !== size && !repeats)
+        fail(`"${rest.includes(letter) ? '...' : letter}" is ${known} in one operand and ${size} in another`)
+      if (known === undefined || known === 1) sizes.set(letter, size)
+    }
+  }
+  const named = [...sizes.keys()].filter((letter) => !rest.includes(letter))
+  const once = named.filter((letter) => whole.join('').split(letter).length === 2)
+  if (right !== undefined && rest !== '' && !right.includes('...'))
+    fail('the result must have "..." where the operands have it')
+  const output = right === undefined ? rest + once.sort().join('') : right.replace('...', rest)
   if (new Set(output).size !== output.length || ![...output].every((letter) => sizes.has(letter)))
     fail('the result must name letters of the operands, each once')
-  return { inputs, output }
+  return { operands: whole.map((letters, i) => withoutRepeated({ value: values[i]!, letters }, sizes)), output }
+}
+
+/** Without axes of size 1 that others are longer on: a product repeats what lacks a letter. */
+function withoutRepeated({ value, letters }: Lettered, sizes: ReadonlyMap<string, Dim>): Lettered {
+  const axes = [...letters]
+    .map((_, axis) => axis)
+    .filter((axis) => value.shape[axis] !== 1 || sizes.get(letters[axis]!) === 1)
+  if (axes.length === letters.length) return { value, letters }
+  const shape = axes.map((axis) => value.shape[axis]!)
+  return { value: reshape(value, shape), letters: axes.map((axis) => letters[axis]).join('') }
 }
 
 /** Sums over the letters that nobody needs any more. */

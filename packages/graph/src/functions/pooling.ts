@@ -12,9 +12,11 @@ import { type PerAxis, type WindowOptions, windowOf } from './windows.js'
 export interface MaxPoolOptions extends WindowOptions {
   /** Default: the kernel, so that windows lie side by side. */
   stride?: PerAxis
+  /** A last window that reaches over the end counts too, where the sizes are known; default false. */
+  ceil?: boolean
 }
 
-export interface AveragePoolOptions extends Omit<MaxPoolOptions, 'dilation'> {
+export interface AveragePoolOptions extends Omit<MaxPoolOptions, 'dilation' | 'ceil'> {
   /** Whether padded zeros count as elements of the mean; default true. */
   countPadding?: boolean
 }
@@ -59,8 +61,28 @@ const kernelOf = (kernel: PerAxis, axes: number): readonly number[] =>
   typeof kernel === 'number' ? Array<number>(axes).fill(kernel) : kernel
 
 function maxPool(op: string, axes: number, x: Value, kernel: PerAxis, options: MaxPoolOptions): Value {
-  const window = windowOf(op, x, kernelOf(kernel, axes), { stride: kernel, ...options })
-  return apply('maxPool', [x], { ...window })
+  const { ceil = false, ...others } = options
+  const window = windowOf(op, x, kernelOf(kernel, axes), { stride: kernel, ...others })
+  return apply('maxPool', [x], { ...window, ...(ceil ? { pads: padsOverEnd(op, x, window) } : {}) })
+}
+
+/** Padding with which a last window that begins within the axis is whole. */
+function padsOverEnd(op: string, x: Value, { kernel, strides, pads, dilations }: Kernel): number[] {
+  const axes = kernel.length
+  const after = spatial(x.shape).map((size, i) => {
+    if (typeof size !== 'number')
+      throw new GraphError(`windows over the end need known sizes, found ${size}; give the padding`, {
+        op,
+        path: x.builder.path,
+        shapes: [x.shape],
+      })
+    const [before, given, stride] = [pads[i]!, pads[axes + i]!, strides[i]!]
+    const reach = dilations[i]! * (kernel[i]! - 1) + 1
+    const last = Math.ceil((size + before + given - reach) / stride) * stride
+    const begin = last < size + before ? last : last - stride
+    return Math.max(given, begin + reach - size - before)
+  })
+  return [...pads.slice(0, axes), ...after]
 }
 
 function meanPool(op: string, axes: number, x: Value, kernel: PerAxis, options: AveragePoolOptions): Value {

@@ -63,9 +63,20 @@ export const argMax = (x: Value, axis: number, keepDims = false): Value =>
 export const argMin = (x: Value, axis: number, keepDims = false): Value =>
   apply('argMin', [x], { axis: axisOf(x, axis, 'argMin'), keepDims })
 
-/** The k largest along the last axis, in falling order, with their indices (int64). */
-export function topK(x: Value, k: Dim): { values: Value; indices: Value } {
-  const [values, indices] = x.builder.append('topK', [x], { k })
+export interface TopKOptions {
+  /** Default: the last. */
+  axis?: number
+  /** False: the smallest, in rising order. Default true. */
+  largest?: boolean
+}
+
+/** The k largest along an axis, in falling order, with their indices (int64); of equal elements the first. */
+export function topK(
+  x: Value,
+  k: Dim,
+  { axis = -1, largest = true }: TopKOptions = {},
+): { values: Value; indices: Value } {
+  const [values, indices] = x.builder.append('topK', [x], { k, axis: axisOf(x, axis, 'topK'), largest })
   return { values: values!, indices: indices! }
 }
 

@@ -160,11 +160,8 @@ const scatterNd: ImportRule = (c) => {
 }
 
 const topK: ImportRule = (c) => {
-  const x = c.value(0)
-  const axis = c.int('axis', -1)
-  if ((axis !== -1 && axis !== x.shape.length - 1) || c.int('largest', 1) !== 1)
-    c.fail('topK other than the largest of the last axis')
-  const { values, indices } = r.topK(x, c.dims(1)[0] as Dim)
+  const options = { axis: c.int('axis', -1), largest: c.int('largest', 1) === 1 }
+  const { values, indices } = r.topK(c.value(0), c.dims(1)[0] as Dim, options)
   return [values, indices]
 }
 

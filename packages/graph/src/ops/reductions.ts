@@ -104,18 +104,20 @@ export const reductions = {
       emit.op('CumSum', [names[0]!, emit.scalar(axis, 'int64')], { exclusive: +exclusive, reverse: +reverse }),
     ],
   }),
-  topK: row<{ k: Dim }>({
-    shape: ({ x, attributes: { k } }) => {
-      const last = x[0]!.shape.at(-1)
-      if (last === undefined || (typeof last === 'number' && typeof k === 'number' && k > last))
-        throw new RuleViolation(`cannot take ${k} of ${last ?? 'no'} elements`)
-      const shape = x[0]!.shape.with(-1, k)
+  topK: row<{ k: Dim; axis: number; largest: boolean }>({
+    shape: ({ x: [x], attributes: { k, axis } }) => {
+      const size = x!.shape[axis]!
+      if (typeof size === 'number' && typeof k === 'number' && k > size)
+        throw new RuleViolation(`cannot take ${k} of ${size} elements`)
+      const shape = x!.shape.with(axis, k)
       return [
-        { dtype: x[0]!.dtype, shape },
+        { dtype: x!.dtype, shape },
         { dtype: 'int64', shape },
       ]
     },
-    grad: ({ dy, ys }, x) => [scatterElementsAdd(zerosLike(x!), ys[1]!, dy, x!.shape.length - 1)],
-    lower: ({ emit, names, attributes: { k } }) => [...emit.ops('TopK', [names[0]!, emit.shape([k])], 2)],
+    grad: ({ dy, ys, attributes: { axis } }, x) => [scatterElementsAdd(zerosLike(x!), ys[1]!, dy, axis)],
+    lower: ({ emit, names, attributes: { k, axis, largest } }) => [
+      ...emit.ops('TopK', [names[0]!, emit.shape([k])], 2, { axis, largest: +largest }),
+    ],
   }),
 } satisfies OpTable

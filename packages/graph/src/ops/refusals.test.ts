@@ -152,6 +152,7 @@ const refused: [name: string, shapes: Shape[], build: (...x: Value[]) => unknown
     (a, b) => einsum('ij,jk', a!, b!),
     'einsum at cnn.stem: "ij,jk": "j" is 3 in one operand and 4 in another (shapes [2,3] and [4,5])',
   ],
+  ['other axes', [[2, 3]], (a) => einsum('...i->i', a!), 'the result must have "..." where the operands have it'],
   ['operands', [[2, 3]], (a) => einsum('ij,jk', a!), '"ij,jk": has 2 operands, 1 were given'],
   [
     'an axis',

@@ -46,4 +46,20 @@ export const einsumCases: Case[] = [
     build: (a, b) => einsum('ij,ij->', a!, b!),
     reference: (a, b) => nd([], () => sum(6, (i) => a!.data[i]! * b!.data[i]!)),
   },
+  {
+    name: 'einsum over any number of axes, some repeated',
+    inputs: [random([2, 1, 3, 4]), random([5, 4, 2], 2)],
+    shapes: [
+      ['B', 1, 3, 4],
+      [5, 4, 2],
+    ],
+    build: (a, b) => einsum('...ij,...jk->...ki', a!, b!),
+    reference: (a, b) => nd([2, 5, 2, 3], (n, m, k, i) => sum(4, (j) => a!.at(n!, 0, i!, j) * b!.at(m!, j, k!))),
+  },
+  {
+    name: 'einsum with the other axes first where no result is named',
+    inputs: [random([3, 2]), random([3, 4], 2)],
+    build: (a, b) => einsum('i...,ib', a!, b!),
+    reference: (a, b) => nd([2, 4], (m, n) => sum(3, (i) => a!.at(i, m!) * b!.at(i, n!))),
+  },
 ]

@@ -147,6 +147,22 @@ function poolCase(kind: 'max' | 'average', { size, kernel, countPadding, ...wind
   }
 }
 
+/** Windows of 3 side by side, one place padded before. */
+const overEndCase = (size: number, count: number): Case => ({
+  name: `max pool of ${size} over the end`,
+  inputs: [random([2, 1, size])],
+  build: (x) => p.maxPool1d(x!, 3, { stride: 3, padding: [[1, 0]], ceil: true }),
+  reference: (x) =>
+    nd([2, 1, count], (b, c, t) =>
+      Math.max(
+        ...[-1, 0, 1]
+          .map((k) => 3 * t! + k)
+          .filter((at) => at >= 0 && at < size)
+          .map((at) => x!.at(b!, c!, at)),
+      ),
+    ),
+})
+
 /** Two images of one channel, [2, 1, 2, 1] of them pooled from [2, 1, 2, 4]. */
 const unpoolCase = (name: string, strides: number[], origins: number[]): Case => ({
   name: `maxUnpool of windows ${name}`,
@@ -276,6 +292,9 @@ export const imageCases: Case[] = [
   adaptiveCase('average', [6, 7], [3, 3]),
   adaptiveCase('average', [5], [5]),
   adaptiveCase('max', [6, 5], [1, 2]),
+  overEndCase(4, 2),
+  overEndCase(5, 2),
+  overEndCase(6, 3),
   ...[p.globalAveragePool, p.globalMaxPool].map(
     (pool, isMax): Case => ({
       name: `${isMax ? 'max' : 'average'} over all places`,

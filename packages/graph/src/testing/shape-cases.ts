@@ -147,6 +147,12 @@ export const shapeCases: Case[] = [
     (x) => nd([2, 2], (i, j) => [...x.data.slice(i * 5, i * 5 + 5)].sort((a, b) => b - a)[j]!),
   ),
   move(
+    'topK values of another axis, smallest',
+    [random([5, 2])],
+    (x) => r.topK(x, 2, { axis: 0, largest: false }).values,
+    (x) => nd([2, 2], (i, j) => [0, 1, 2, 3, 4].map((k) => x.at(k, j!)).sort((a, b) => a - b)[i!]!),
+  ),
+  move(
     'topK indices',
     [list([1, 5, 2, 7], [1, 4])],
     (x) => r.topK(x, 3).indices,

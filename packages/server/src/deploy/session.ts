@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Row } from '@volant/data'
 import { isPredictionError, type Prediction } from '@volant/fields'
@@ -26,9 +27,11 @@ export interface SessionLimits {
   waitingRows: number
   /** How long loading and the first prediction may take, in ms. */
   warmTime: number
+  /** How long a worker may take to end by itself, in ms. */
+  closeTime: number
 }
 
-const defaults: SessionLimits = { batchRows: 256, waitingRows: 8192, warmTime: 120_000 }
+const defaults: SessionLimits = { batchRows: 256, waitingRows: 8192, warmTime: 120_000, closeTime: 10_000 }
 
 /**
  * One model version ready to answer, in a worker thread with one compute thread.
@@ -39,6 +42,7 @@ export class Session {
   readonly #limits: SessionLimits
   readonly #worker: Worker
   readonly #ready: Promise<void>
+  readonly #exited: Promise<unknown>
   #waiting: Waiting[] = []
   #waitingRows = 0
   #running: Waiting[] | null = null
@@ -56,6 +60,7 @@ export class Session {
       execArgv: [],
     })
     this.#worker.unref()
+    this.#exited = once(this.#worker, 'exit')
     this.#ready = new Promise((resolve, reject) => {
       const late = setTimeout(
         () => reject(new Error(`it was not loaded within ${this.#limits.warmTime / 1000} s`)),
@@ -116,7 +121,15 @@ export class Session {
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
-    await this.#worker.terminate()
+    await this.#end()
+  }
+
+  /** A thread stopped in the middle of a computation can take the process with it, so it is asked first. */
+  async #end(): Promise<void> {
+    this.#worker.postMessage({ kind: 'close' } satisfies ToWorker)
+    const late = setTimeout(() => void this.#worker.terminate(), this.#limits.closeTime)
+    await this.#exited
+    clearTimeout(late)
   }
 
   #next(): void {
