@@ -67,7 +67,7 @@ function maxPool(op: string, axes: number, x: Value, kernel: PerAxis, options: M
 }
 
 /** Padding with which a last window that begins within the axis is whole. */
-function padsOverEnd(op: string, x: Value, { kernel, strides, pads, dilations }: Kernel): number[] {
+export function padsOverEnd(op: string, x: Value, { kernel, strides, pads, dilations }: Kernel): number[] {
   const axes = kernel.length
   const after = spatial(x.shape).map((size, i) => {
     if (typeof size !== 'number')

@@ -1,7 +1,7 @@
 import { addDims, type Dim, multiplyDims } from '../dims.js'
 import { conv, convTranspose } from '../functions/convolution.js'
 import { batchNorm, fixedBatchNorm, instanceNorm } from '../functions/normalisation.js'
-import { maxUnpool } from '../functions/pooling.js'
+import { maxUnpool, padsOverEnd } from '../functions/pooling.js'
 import { reduceMax, reduceMean } from '../functions/reductions.js'
 import { reachOf, spatial, type Window } from '../ops/windows.js'
 import type { ImportContext, ImportRule } from './import-context.js'
@@ -52,8 +52,11 @@ const pool =
   (op: 'maxPool' | 'averagePool'): ImportRule =>
   (c) => {
     const kernel = c.ints('kernel_shape') ?? c.fail('a missing kernel_shape')
-    if (c.int('ceil_mode', 0) === 1 || c.int('storage_order', 0) === 1) c.fail('ceil_mode or storage_order')
-    const attributes = { kernel, ...windowOf(c, kernel) }
+    const ceil = c.int('ceil_mode', 0) === 1
+    if (c.int('storage_order', 0) === 1) c.fail('storage_order')
+    if (ceil && op === 'averagePool') c.fail('ceil_mode of averages')
+    const window = { kernel, ...windowOf(c, kernel) }
+    const attributes = ceil ? { ...window, pads: padsOverEnd(op, c.value(0), window) } : window
     const counted = op === 'averagePool' ? { countPadding: c.int('count_include_pad', 0) === 1 } : {}
     return c.builder.append(op, [c.value(0)], { ...attributes, ...counted })
   }

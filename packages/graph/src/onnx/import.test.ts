@@ -4,8 +4,10 @@ import { GraphBuilder } from '../builder.js'
 import { checkGraph } from '../check.js'
 import { GraphError } from '../error.js'
 import { linear } from '../functions/layers.js'
+import { maxPool1d } from '../functions/pooling.js'
 import { tensorOf } from '../tensor.js'
 import { activationCases } from '../testing/activation-cases.js'
+import { random } from '../testing/array.js'
 import type { Case } from '../testing/case.js'
 import { einsumCases } from '../testing/einsum-cases.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
@@ -58,6 +60,23 @@ describe('importOnnx', () => {
     expect(graph.parameters.map((p) => p.path)).toEqual(['head.weight'])
     expect(initializers.get('head.weight')).toEqual(weights.get('head.weight'))
     expect(graph.inputs.map((i) => i.name)).toEqual(['x'])
+  })
+
+  it('pools over the end as the runtime does', async () => {
+    const b = new GraphBuilder('model')
+    b.output('y', maxPool1d(b.input('x', 'float32', [1, 1, 6]), 3, { stride: 2 }))
+    const model = lower(b.build(), infer)
+    const nodes = model.graph.nodes.map((node) => {
+      if (node.opType !== 'MaxPool') return node
+      return { ...node, attributes: { ...node.attributes, ceil_mode: { kind: 'int', value: 1 } as const } }
+    })
+    const outputs = model.graph.outputs.map((info) => ({ ...info, shape: [1, 1, 3] }))
+    const foreign: OnnxModel = { ...model, graph: { ...model.graph, nodes, outputs } }
+    const x = random([1, 1, 6])
+    const { y: expected } = await run(foreign, { x })
+    const { y } = await run(lower(importOnnx(foreign).graph, infer), { x })
+    expect(expected!.dims).toEqual([1, 1, 3])
+    expect(y).toEqual(expected)
   })
 
   it('names the node it cannot import', () => {
