@@ -1,11 +1,11 @@
 import { Usage } from './usage.js'
 
 /** One option of the command line: what help shows and how its text becomes a value. */
-interface OptionRow<T> {
+export interface OptionRow<T> {
   flags: string
   description: string
-  /** @throws Usage when the text is not of the option's form. */
-  parse: (text: string) => T
+  /** `before` is the value of the times it was given before. @throws Usage when the text is not of the option's form. */
+  parse(text: string, before?: T): T
 }
 
 const text = (value: string): string => value
@@ -49,6 +49,25 @@ function shares(value: string): [number, number, number] {
   }
   return [train!, valid!, test!]
 }
+
+/** A number of at least `least`. */
+const number =
+  (least: number) =>
+  (value: string): number => {
+    if (value.trim() === '' || !(Number(value) >= least) || !Number.isFinite(Number(value)))
+      throw new Usage(`expected a number of at least ${least}, found ${JSON.stringify(value)}`)
+    return Number(value)
+  }
+
+/** A number above 0 and at most 1. */
+function probability(value: string): number {
+  if (!(Number(value) > 0 && Number(value) <= 1))
+    throw new Usage(`expected a number above 0 and at most 1, found ${JSON.stringify(value)}`)
+  return Number(value)
+}
+
+/** Every time the option is given adds a text. */
+const several = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 function port(value: string): number {
   const number = whole(0)(value)
@@ -141,6 +160,35 @@ export const optionTable = {
     flags: '--file <name>',
     description: 'take this weight file only, such as one of several .gguf',
     parse: text,
+  },
+  chat: { flags: '--chat', description: "the prompt is a question, put by the model's chat template", parse: on },
+  system: { flags: '--system <text>', description: 'what the model is told first, with --chat', parse: text },
+  maxTokens: { flags: '--max-tokens <n>', description: 'most new tokens (default: 256)', parse: whole(1) },
+  temperature: {
+    flags: '--temperature <t>',
+    description: '0: always the most likely token; above 1: more variety (default: 1)',
+    parse: number(0),
+  },
+  topK: { flags: '--top-k <n>', description: 'draw from the n most likely tokens', parse: whole(1) },
+  topP: {
+    flags: '--top-p <p>',
+    description: 'draw from the most likely tokens that reach this probability together',
+    parse: probability,
+  },
+  stop: {
+    flags: '--stop <text>',
+    description: 'end before this text; may be given several times',
+    parse: several,
+  },
+  quantise: {
+    flags: '--quantise <form>',
+    description: 'weights as int8 (faster) or 4bit (smallest) (default: float32)',
+    parse: choice('int8', '4bit'),
+  },
+  threads: {
+    flags: '--threads <n>',
+    description: 'threads to compute with (default: one for each core)',
+    parse: whole(1),
   },
 } satisfies Record<string, OptionRow<unknown>>
 

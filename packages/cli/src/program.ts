@@ -4,6 +4,7 @@ import { Command as Commander, CommanderError, InvalidArgumentError, Option } fr
 import type { Command } from './command.js'
 import { demo } from './commands/demo.js'
 import { evaluate } from './commands/evaluate.js'
+import { generate } from './commands/generate.js'
 import { improve } from './commands/improve.js'
 import { init } from './commands/init.js'
 import { models } from './commands/models.js'
@@ -12,12 +13,24 @@ import { profileCommand } from './commands/profile.js'
 import { rollback } from './commands/rollback.js'
 import { train } from './commands/train.js'
 import { up } from './commands/up.js'
-import { type OptionName, optionTable } from './options.js'
+import { type OptionName, type OptionRow, optionTable } from './options.js'
 import { Stopped, type Terminal } from './terminal/terminal.js'
 import { Usage } from './usage.js'
 
 /** Every command, in the order of the loop. */
-export const commands: Command[] = [init, profileCommand, models, train, evaluate, predict, up, improve, rollback, demo]
+export const commands: Command[] = [
+  init,
+  profileCommand,
+  models,
+  train,
+  evaluate,
+  predict,
+  generate,
+  up,
+  improve,
+  rollback,
+  demo,
+]
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -59,12 +72,12 @@ function subcommand(row: Command, terminal: Terminal): Commander {
 }
 
 function option(name: OptionName): Option {
-  const { flags, description, parse } = optionTable[name]
+  const { flags, description, parse }: OptionRow<unknown> = optionTable[name]
   const made = new Option(flags, description)
   if (!flags.includes('<')) return made
-  return made.argParser((text: string) => {
+  return made.argParser((text: string, before: unknown) => {
     try {
-      return parse(text)
+      return parse(text, before)
     } catch (error) {
       if (error instanceof Usage) throw new InvalidArgumentError(error.message)
       throw error

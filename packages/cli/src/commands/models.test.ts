@@ -56,6 +56,9 @@ async function volant(args: string[], live = false): Promise<{ code: number; out
     print: (text) => {
       said.out += `${text}\n`
     },
+    write: (text) => {
+      said.out += text
+    },
     note: (text) => {
       said.err += `${text}\n`
     },

@@ -2,6 +2,8 @@
 export interface Terminal {
   /** Results: one line or document on stdout. */
   print(text: string): void
+  /** A piece of a result on stdout, as it is found. */
+  write(text: string): void
   /** Progress, notes and logs: stderr. */
   note(text: string): void
   /** Is stderr a terminal that can be redrawn? */
@@ -23,6 +25,7 @@ export function processTerminal(): Terminal {
   process.on('SIGTERM', () => stop('SIGTERM'))
   return {
     print: (text) => void process.stdout.write(`${text}\n`),
+    write: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(`${text}\n`),
     live: Boolean(process.stderr.isTTY) && !process.env['CI'],
     width: Math.min(process.stderr.columns ?? 100, 120),

@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { openDecoder, type PretrainedDecoder, pullModel, TextWriter } from '@volant/models'
+import { command } from '../command.js'
+import { pullProgress } from '../terminal/pull-progress.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { Usage } from '../usage.js'
+
+export const generate = command({
+  name: 'generate',
+  summary: 'Write a text on, or answer a question, with a pretrained decoder',
+  arguments: [
+    { name: 'model', description: 'model folder, .gguf file, or name on the hub', required: true },
+    { name: 'prompt', description: 'text to write on from (default: stdin)', required: false },
+  ],
+  options: [
+    'chat',
+    'system',
+    'maxTokens',
+    'temperature',
+    'topK',
+    'topP',
+    'stop',
+    'seed',
+    'quantise',
+    'threads',
+    'revision',
+    'file',
+  ],
+  examples: [
+    ['volant generate smollm2.gguf "The capital of France is" --temperature 0', 'write on, the likeliest words'],
+    ['volant generate org/name "Where is Paris?" --chat --max-tokens 100', 'ask a model of the hub'],
+    ['volant generate folder --chat --system "Answer in one word." < question.txt', 'a prompt on stdin'],
+    ['volant generate folder "Once" --top-p 0.9 --seed 7 --stop "." --stop "!"', 'one sentence, always the same'],
+    ['volant generate folder "Once" --quantise int8 --threads 2', 'faster, nearly the same words'],
+  ],
+  async run([model, given], options, terminal) {
+    const { chat, system, quantise, threads = availableParallelism(), revision, file, ...writing } = options
+    if (system !== undefined && !chat) throw new Usage('--system needs --chat')
+    if (given === undefined && process.stdin.isTTY) throw new Usage('generate needs a prompt, or a text on stdin')
+    const decoder = await openModel(model!, { revision, file }, terminal)
+    const prompt = given ?? (await text(process.stdin)).trimEnd()
+    if (prompt === '') throw new Usage('the prompt is empty')
+    const told = system === undefined ? [] : [{ role: 'system', content: system }]
+    const writer = await TextWriter.open(decoder, { quantise, threads })
+    try {
+      const asked = chat ? [...told, { role: 'user', content: prompt }] : prompt
+      for await (const piece of writer.write(asked, { ...writing, signal: terminal.signal })) terminal.write(piece)
+    } finally {
+      terminal.write('\n')
+      await writer.release()
+    }
+  },
+})
+
+/** The decoder of a folder or a file that is there, else of the hub, fetched unless the cache has it. */
+async function openModel(
+  model: string,
+  from: { revision: string | undefined; file: string | undefined },
+  terminal: Terminal,
+): Promise<PretrainedDecoder> {
+  if (existsSync(model)) {
+    for (const option of ['revision', 'file'] as const)
+      if (from[option] !== undefined) throw new Usage(`${model} is here, --${option} is for names on the hub`)
+    return openDecoder(model)
+  }
+  const progress = pullProgress(terminal)
+  try {
+    const { folder } = await pullModel(model, { ...from, onProgress: progress.onProgress, signal: terminal.signal })
+    return await openDecoder(from.file?.endsWith('.gguf') ? path.join(folder, from.file) : folder, model)
+  } finally {
+    progress.end()
+  }
+}
