@@ -1,6 +1,6 @@
 """Makes the fixtures of the parity tests: tiny models with random weights, and what the reference implementation says of them.
 
-    pip install torch transformers safetensors
+    pip install torch transformers safetensors tokenizers
     python packages/models/test/make_fixtures.py
 
 Every folder of test/fixtures and test/fixtures/decoders has config.json, model.safetensors and expected.json: token ids, mask and the last hidden states, and
@@ -10,6 +10,7 @@ import json
 import pathlib
 import shutil
 
+import tokenizers
 import torch
 import transformers as t
 
@@ -69,6 +70,28 @@ model.save_pretrained(folder)
 (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
 (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="BertTokenizer", do_lower_case=True)) + "\n")
 
+# A decoder with its tokeniser, whose tokens are bytes.
+torch.manual_seed(101)
+byte_level = tokenizers.pre_tokenizers.ByteLevel
+end = "<|end|>"
+tokeniser = tokenizers.Tokenizer(
+    tokenizers.models.BPE({**{c: i for i, c in enumerate(sorted(byte_level.alphabet()))}, "er": 256, "Ġt": 257, '":': 258}, [("e", "r"), ("Ġ", "t"), ('"', ":")])
+)
+tokeniser.pre_tokenizer = byte_level(add_prefix_space=False)
+tokeniser.decoder = tokenizers.decoders.ByteLevel()
+tokeniser.add_special_tokens([end])
+model = t.LlamaForCausalLM(
+    t.LlamaConfig(**{**small, "vocab_size": 260, "max_position_embeddings": 320}, eos_token_id=259, tie_word_embeddings=True)
+)
+randomise(model)
+folder = root / "writer"
+shutil.rmtree(folder, ignore_errors=True)
+model.save_pretrained(folder)
+(folder / "generation_config.json").unlink()
+tokeniser.save(str(folder / "tokenizer.json"))
+template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+(folder / "tokenizer_config.json").write_text(json.dumps(dict(eos_token=end, chat_template=template)) + "\n")
+
 llama = dict(**small, num_key_value_heads=1, tie_word_embeddings=False, rope_theta=5000.0)
 decoders = {
     "gpt2": lambda: t.GPT2LMHeadModel(t.GPT2Config(vocab_size=30, n_embd=16, n_layer=2, n_head=2, n_positions=12)),
@@ -76,6 +99,24 @@ decoders = {
     "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**{**llama, "tie_word_embeddings": True, "sliding_window": 10})),
     "qwen2": lambda: t.Qwen2ForCausalLM(t.Qwen2Config(**llama)),
     "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**{**llama, "head_dim": 12})),
+    "llama-linear": lambda: t.LlamaForCausalLM(
+        t.LlamaConfig(**{**llama, "rope_parameters": dict(rope_type="linear", factor=4.0, rope_theta=5000.0)})
+    ),
+    "llama3": lambda: t.LlamaForCausalLM(
+        t.LlamaConfig(
+            **{
+                **llama,
+                "rope_parameters": dict(
+                    rope_type="llama3",
+                    rope_theta=50.0,
+                    factor=8.0,
+                    low_freq_factor=1.0,
+                    high_freq_factor=4.0,
+                    original_max_position_embeddings=40,
+                ),
+            }
+        )
+    ),
 }
 for number, (name, make) in enumerate(decoders.items()):
     torch.manual_seed(200 + number)

@@ -41,6 +41,8 @@ export interface RotaryOptions {
   positions?: Value
   /** Wavelengths grow from 2π to 2π · base; default 10,000. */
   base?: number
+  /** The angle of each of the D/2 pairs for one position, in radians, in place of what `base` gives. */
+  frequencies?: readonly number[]
   /** Pairs are neighbours (2i, 2i+1), as in the paper; default: i and i + D/2, as in Llama's published weights. */
   interleaved?: boolean
   /** Turns back. */
@@ -52,9 +54,9 @@ export interface RotaryOptions {
  * that products of queries and keys depend on their distance. x [B, T, heads·D], D even -> the same shape.
  */
 export function rotary(x: Value, options: RotaryOptions): Value {
-  const { heads, base = 10_000, interleaved = false, inverse = false } = options
+  const { heads, base = 10_000, frequencies = [], interleaved = false, inverse = false } = options
   const positions = options.positions ?? range(x.builder, x.shape[1]!)
-  return apply('rotary', [x, positions], { heads, base, interleaved, inverse })
+  return apply('rotary', [x, positions], { heads, base, frequencies, interleaved, inverse })
 }
 
 /**

@@ -6,34 +6,39 @@ import { requireDtype, requireFloat, requireRank } from './shapes.js'
 interface Rotary {
   heads: number
   base: number
+  /** The angle of each pair for one position, in radians; none: `base` says it. */
+  frequencies: readonly number[]
   interleaved: boolean
   /** Turns back instead. */
   inverse: boolean
 }
 
-/** positions · base^(-2i/width) for i below width/2, of shape [...positions, width/2]. */
+/** base^(-2i/width) for i below width/2. */
+const powers = (base: number, width: number) => Array.from({ length: width / 2 }, (_, i) => base ** ((-2 * i) / width))
+
+/** positions · frequencies, of shape [...positions, frequencies]. */
 function angles(
   emit: Emitter,
   positions: string,
   shape: readonly (number | string)[],
-  width: number,
-  base: number,
+  frequencies: readonly number[],
 ): string {
-  const frequencies = Array.from({ length: width / 2 }, (_, i) => base ** ((-2 * i) / width))
   const column = emit.reshape(emit.cast(positions, 'float32'), shape, [...shape, 1])
-  const row = emit.tensor({ dtype: 'float32', dims: [width / 2], data: Float32Array.from(frequencies) })
+  const row = emit.tensor({ dtype: 'float32', dims: [frequencies.length], data: Float32Array.from(frequencies) })
   return emit.op('Mul', [column, row])
 }
 
 export const positionOps = {
   rotary: row<Rotary>({
-    shape: ({ x: [x, positions], attributes: { heads } }) => {
+    shape: ({ x: [x, positions], attributes: { heads, frequencies } }) => {
       requireFloat(x!)
       requireRank(x!, 3, 'the input')
       requireDtype(positions!, 'int64')
       const [B, T, H] = x!.shape
       if (typeof H !== 'number' || H % (2 * heads) !== 0)
         throw new RuleViolation(`the width must be a multiple of 2 · ${heads} heads`)
+      if (![0, H / heads / 2].includes(frequencies.length))
+        throw new RuleViolation(`there must be ${H / heads / 2} frequencies, found ${frequencies.length}`)
       if (![`${T}`, `${B},${T}`].includes(positions!.shape.join()))
         throw new RuleViolation(`the positions must be [${T}] or [${B},${T}]`)
       return [x!]
@@ -43,11 +48,12 @@ export const positionOps = {
       rotary(dy, { ...attributes, positions: positions!, inverse: !attributes.inverse }),
       null,
     ],
-    lower: ({ emit, names: [x, positions], x: info, attributes: { heads, base, interleaved, inverse } }) => {
+    lower: ({ emit, names: [x, positions], x: info, attributes }) => {
+      const { heads, base, frequencies, interleaved, inverse } = attributes
       const [B, T, H] = info[0]!.shape
       const D = Number(H) / heads
       const places = info[1]!.shape
-      const turns = angles(emit, positions!, places, D, base)
+      const turns = angles(emit, positions!, places, frequencies.length > 0 ? frequencies : powers(base, D))
       const perHead = places.length === 1 ? [1, T!, 1, D / 2] : [B!, T!, 1, D / 2]
       const factor = (op: string) => {
         const shaped = emit.reshape(emit.cast(emit.op(op, [turns]), info[0]!.dtype), [...places, D / 2], perHead)
@@ -75,7 +81,7 @@ export const positionOps = {
     },
     grad: none,
     lower: ({ emit, names: [positions], x, attributes: { width, base } }) => {
-      const turns = angles(emit, positions!, x[0]!.shape, width, base)
+      const turns = angles(emit, positions!, x[0]!.shape, powers(base, width))
       return [emit.op('Concat', [emit.op('Sin', [turns]), emit.op('Cos', [turns])], { axis: -1 })]
     },
   }),

@@ -90,7 +90,12 @@ const named = (width: number): Shape[] => [
 /** Element c of row t, turned by the angle of position at(b, t). */
 function rotaryCase(
   name: string,
-  { interleaved = false, inverse = false, positions = undefined as NdArray | undefined },
+  {
+    interleaved = false,
+    inverse = false,
+    positions = undefined as NdArray | undefined,
+    frequencies = undefined as number[] | undefined,
+  },
 ): Case {
   const [B, T, heads, D, base] = [2, 3, 2, 4, 100]
   const at = (b: number, t: number) => (positions ? positions.at(b, t) : t)
@@ -99,14 +104,14 @@ function rotaryCase(
     inputs: [random([B, T, heads * D]), ...(positions ? [positions] : [])],
     shapes: [['B', 'T', heads * D], ...(positions ? [positions.dims.length === 1 ? ['T'] : ['B', 'T']] : [])],
     differentiate: [0],
-    build: (x, places) => rotary(x!, { heads, base, interleaved, inverse, positions: places }),
+    build: (x, places) => rotary(x!, { heads, base, frequencies, interleaved, inverse, positions: places }),
     reference: (x) =>
       nd([B, T, heads * D], (b, t, c) => {
         const first = Math.floor(c / D) * D
         const place = c - first
         const pair = interleaved ? Math.floor(place / 2) : place % (D / 2)
         const second = interleaved ? place % 2 === 1 : place >= D / 2
-        const angle = (inverse ? -1 : 1) * at(b, t) * base ** ((-2 * pair) / D)
+        const angle = (inverse ? -1 : 1) * at(b, t) * (frequencies?.[pair] ?? base ** ((-2 * pair) / D))
         const a = x!.at(b, t, first + (interleaved ? 2 * pair : pair))
         const other = x!.at(b, t, first + (interleaved ? 2 * pair + 1 : pair + D / 2))
         return second ? other * Math.cos(angle) + a * Math.sin(angle) : a * Math.cos(angle) - other * Math.sin(angle)
@@ -159,6 +164,7 @@ export const attentionCases: Case[] = [
     reference: (_q, _k, v) => nd([1, 2, 2], (_b, _t, c) => (v!.at(0, 0, c) + v!.at(0, 1, c)) / 2),
   },
   rotaryCase('rotary', {}),
+  rotaryCase('rotary by frequencies', { frequencies: [0.7, 0.02] }),
   rotaryCase('rotary of neighbours, back', { interleaved: true, inverse: true }),
   rotaryCase('rotary at positions of each row', { positions: ids([5, 6, 7, 0, 0, 1], [2, 3]) }),
   rotaryCase('rotary of neighbours at positions', { interleaved: true, positions: ids([3, 4, 9]) }),

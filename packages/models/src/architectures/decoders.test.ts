@@ -58,12 +58,20 @@ describe('what is not computed is refused by name', () => {
   const llama = json(fixtures, 'llama', 'config.json') as Record<string, unknown>
 
   it.each([
-    [{ rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope_scaling: "rope_type" is "yarn", expected "default"/],
+    [
+      { rope_scaling: { rope_type: 'yarn', factor: 4 } },
+      /rope_scaling: "rope_type" is "yarn", expected one of default, linear, llama3/,
+    ],
     [{ hidden_act: 'gelu' }, /"hidden_act" is "gelu", expected "silu"/],
     [{ model_type: 'mamba' }, /"mamba" is not known as a decoder; known are gpt2, llama/],
   ])('%j', (change, message) => {
     const config = new Config({ ...llama, ...change }, 'config.json')
     expect(() => decoderOf(config).network(config)).toThrow(message)
+  })
+
+  it('asks for what a scaling needs', () => {
+    const config = new Config({ ...llama, rope_parameters: { rope_type: 'linear' } }, 'config.json')
+    expect(() => decoderOf(config).network(config)).toThrow(/rope_parameters: "factor" is missing, expected a number/)
   })
 
   it('takes the sliding window as the longest text', () => {

@@ -1,25 +1,15 @@
 import { GPT, type GptOptions } from '@volant/nn'
 import type { DecoderArchitecture } from './architecture.js'
 import type { Config } from './config.js'
-
-/** The rotary base: `rope_theta` of old files, of `rope_parameters` in new ones. Other scalings of it are refused. */
-function rotaryBase(config: Config): number {
-  const old = config.section('rope_scaling')
-  const rope = config.section('rope_parameters')
-  for (const section of [old, rope]) {
-    section.only('rope_type', 'default')
-    section.only('type', 'default')
-    section.only('partial_rotary_factor', 1)
-  }
-  return rope.number('rope_theta', { or: config.number('rope_theta', { or: 10_000 }) })
-}
+import { rotarySettings } from './rotary.js'
 
 /** The settings that the Llama family shares. */
-function llamaOptions(config: Config): GptOptions {
+function llamaOptions(config: Config, usualHeadWidth?: number): GptOptions {
   config.only('hidden_act', 'silu')
   config.only('mlp_bias', false)
   const width = config.size('hidden_size')
   const heads = config.size('num_attention_heads')
+  const headWidth = config.size('head_dim', usualHeadWidth ?? width / heads)
   return {
     vocabulary: config.size('vocab_size'),
     context: config.size('max_position_embeddings'),
@@ -27,12 +17,12 @@ function llamaOptions(config: Config): GptOptions {
     layers: config.size('num_hidden_layers'),
     heads,
     keyHeads: config.size('num_key_value_heads', heads),
-    headWidth: config.size('head_dim', width / heads),
+    headWidth,
     hidden: config.size('intermediate_size'),
     epsilon: config.number('rms_norm_eps', { or: 1e-6 }),
     attentionDropout: config.number('attention_dropout', { or: 0 }),
     positions: 'rotary',
-    rotaryBase: rotaryBase(config),
+    ...rotarySettings(config, headWidth),
     normalisation: 'rms',
     activation: 'swiglu',
     bias: config.boolean('attention_bias', false),
@@ -79,8 +69,10 @@ export const llama = family('llama', (config) => {
 /** Mistral (Jiang et al. 2023). */
 export const mistral = family('mistral', (config) => windowed(llamaOptions(config), config))
 
-const qwenOptions = (config: Config): GptOptions =>
-  config.boolean('use_sliding_window', false) ? windowed(llamaOptions(config), config) : llamaOptions(config)
+const qwenOptions = (config: Config, headWidth?: number): GptOptions => {
+  const options = llamaOptions(config, headWidth)
+  return config.boolean('use_sliding_window', false) ? windowed(options, config) : options
+}
 
 /** Qwen2 and Qwen2.5 (Qwen Team 2024): Llama with biases of queries, keys and values. */
 export const qwen2 = family('qwen2', (config) => ({ ...qwenOptions(config), projectionBias: true }))
@@ -88,6 +80,6 @@ export const qwen2 = family('qwen2', (config) => ({ ...qwenOptions(config), proj
 /** Qwen3 (Qwen Team 2025): Llama with normalised heads of queries and keys. */
 export const qwen3 = family('qwen3', (config) => {
   config.only('attention_bias', false)
-  const options = qwenOptions(config)
-  return { ...options, headWidth: config.size('head_dim', 128), headNorm: options.epsilon }
+  const options = qwenOptions(config, 128)
+  return { ...options, headNorm: options.epsilon }
 })

@@ -1,50 +1,27 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Tensor, writeSafetensors } from '@volant/graph'
-import { initialise, TextGenerator } from '@volant/nn'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TextGenerator } from '@volant/nn'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { askPython, python } from '../../test/python.js'
-import { Config } from '../architectures/config.js'
-import { parameterNames, transposed } from '../architectures/names.js'
-import { decoderOf } from '../architectures/registry.js'
+import type { GgufValue } from '../files/gguf.js'
+import type { ChatMessage } from '../tokenisers/chat.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
-import { saveTokeniser, trainTokeniser } from '../tokenisers/train/train.js'
 import { ggufConfig } from './gguf.js'
 import { decoderNetwork, openDecoder } from './pretrained.js'
-import { TextWriter } from './text.js'
+import { type TextOptions, TextWriter } from './text.js'
 
-const llama = fileURLToPath(new URL('../../test/fixtures/decoders/llama', import.meta.url))
-let folder: string
+/** A decoder of random weights whose tokens are bytes. */
+const folder = fileURLToPath(new URL('../../test/fixtures/writer', import.meta.url))
 let writer: TextWriter
 
-/** A decoder of random weights that knows all bytes. */
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'volant-decoder-'))
-  await cp(path.join(llama, 'config.json'), path.join(folder, 'config.json'))
-  const tokeniser = await trainTokeniser(['a text'], { kind: 'bpe', vocabularySize: 300 }) // finds 261: a few rows of the table stand for no token
-  await saveTokeniser(tokeniser, folder)
-  const given = JSON.parse(await readFile(path.join(llama, 'config.json'), 'utf8'))
-  const values = { ...given, vocab_size: 300, max_position_embeddings: 64, eos_token_id: 299 }
-  await writeFile(path.join(folder, 'config.json'), JSON.stringify(values))
-  const network = decoderNetwork({ name: folder, config: values })
-  const { names } = decoderOf(new Config(values, folder))
-  const tensors = [...initialise(network, 1)].map(([at, tensor]): [string, Tensor] => [
-    parameterNames(at, names)[0]!,
-    at.endsWith('.weight') && tensor.dims.length === 2 ? transposed(tensor) : tensor,
-  ])
-  await writeFile(path.join(folder, 'model.safetensors'), writeSafetensors(new Map(tensors)))
   writer = await TextWriter.open(await openDecoder(folder))
 })
 
-afterAll(async () => {
-  await writer.release()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => writer.release())
 
-async function pieces(prompt: string, options: Parameters<TextWriter['write']>[1]): Promise<string[]> {
+async function pieces(prompt: string | ChatMessage[], options: TextOptions = {}): Promise<string[]> {
   const all: string[] = []
   for await (const piece of writer.write(prompt, options)) all.push(piece)
   return all
@@ -53,10 +30,28 @@ async function pieces(prompt: string, options: Parameters<TextWriter['write']>[1
 describe('writing on', () => {
   it('gives the text of its tokens, in pieces of whole characters', async () => {
     const ids = Array.from(writer.tokeniser.encode('a text').ids)
-    const [tokens] = await writer.generator.generate([ids], { length: 30, seed: 3, tokens: 261 })
+    const [tokens] = await writer.generator.generate([ids], { length: 30, seed: 3, stop: [259] })
     const written = await pieces('a text', { maxTokens: 30, seed: 3 })
     expect(written.join('')).toBe(writer.tokeniser.decode(tokens!))
     expect(written.length).toBeGreaterThan(2)
+  })
+
+  it('never divides a character', async () => {
+    const text = 'Zürich 😀, 汉字!'
+    const bytes = Array.from(writer.tokeniser.encode(text).ids)
+    expect(bytes.length).toBe(Buffer.byteLength(text))
+    const stream = vi.spyOn(writer.generator, 'stream').mockImplementation(async function* () {
+      yield* bytes
+    })
+    expect(await pieces('a text')).toEqual(Array.from(text))
+    stream.mockRestore()
+  })
+
+  it('puts a conversation down as the template says', async () => {
+    const question = [{ role: 'user', content: 'Who?' }]
+    const asked = await pieces(question, { maxTokens: 30, seed: 3 })
+    expect(asked).toEqual(await pieces('user: Who?\nassistant: ', { maxTokens: 30, seed: 3 }))
+    expect(asked).not.toEqual(await pieces('Who?', { maxTokens: 30, seed: 3 }))
   })
 
   it('ends before a stop word, wherever the pieces end', async () => {
@@ -67,8 +62,8 @@ describe('writing on', () => {
   })
 
   it('never goes beyond the positions, and refuses a prompt that fills them', async () => {
-    await expect(pieces('x y z '.repeat(9), { maxTokens: 1000, temperature: 0 })).resolves.toBeDefined()
-    await expect(pieces('x y z '.repeat(40), {})).rejects.toThrow(/tokens, but the model has 64 positions/)
+    await expect(pieces('x y z '.repeat(52), { maxTokens: 1000, temperature: 0 })).resolves.toBeDefined()
+    await expect(pieces('x y z '.repeat(60), {})).rejects.toThrow(/tokens, but the model has 320 positions/)
   })
 
   it('stops when it is told to', async () => {
@@ -84,6 +79,20 @@ describe('GGUF', () => {
   it('refuses unknown architectures by name', () => {
     const file = { metadata: new Map([['general.architecture', 'mamba']]), tensors: new Map() }
     expect(() => ggufConfig(file, 'a.gguf')).toThrow(/a\.gguf: the architecture "mamba" is not known in GGUF files/)
+  })
+
+  it('refuses scales that a tensor holds, and takes a linear one', () => {
+    const metadata = new Map<string, GgufValue>([
+      ['general.architecture', 'llama'],
+      ['llama.rope.scaling.type', 'linear'],
+      ['llama.rope.scaling.factor', 4],
+    ])
+    expect(ggufConfig({ metadata, tensors: new Map() }, 'a.gguf').section('rope_parameters').values).toMatchObject({
+      rope_type: 'linear',
+      factor: 4,
+    })
+    const tensors = new Map([['rope_freqs.weight', { shape: [4], dtype: 'float32' as const, format: 'F32' }]])
+    expect(() => ggufConfig({ metadata, tensors }, 'a.gguf')).toThrow(/a\.gguf: rotary positions scaled by the tensor/)
   })
 
   const models = process.env['VOLANT_TEST_MODELS']

@@ -35,7 +35,11 @@ export function ggufConfig({ metadata, tensors }: Pick<GgufWeights, 'metadata' |
       { type, known },
     )
   const read = (key: string) => metadata.get(`${type}.${key}`)
-  const isScaled = tensors.has('rope_freqs.weight')
+  if (tensors.has('rope_freqs.weight'))
+    throw new ModelsError(
+      'unsupported-scaling',
+      `${source}: rotary positions scaled by the tensor "rope_freqs.weight" (Llama 3.1 and later) are not read from GGUF files; take the model's folder with config.json instead.`,
+    )
   return new Config(
     {
       model_type: type,
@@ -51,7 +55,8 @@ export function ggufConfig({ metadata, tensors }: Pick<GgufWeights, 'metadata' |
       hidden_act: 'silu',
       rope_parameters: {
         rope_theta: read('rope.freq_base'),
-        rope_type: isScaled ? 'llama3' : ropeType(read('rope.scaling.type')),
+        rope_type: ropeType(read('rope.scaling.type')),
+        factor: read('rope.scaling.factor'),
       },
       tie_word_embeddings: !tensors.has('output.weight'),
       eos_token_id: metadata.get('tokenizer.ggml.eos_token_id'),

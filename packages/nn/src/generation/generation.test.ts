@@ -32,6 +32,8 @@ const forms: Record<string, GptOptions> = {
     keyHeads: 2,
     tied: false,
   },
+  Qwen2: { ...small, positions: 'rotary', normalisation: 'rms', bias: false, projectionBias: true, rotaryBase: 100 },
+  Qwen3: { ...small, positions: 'rotary', normalisation: 'rms', bias: false, headWidth: 6, headNorm: 1e-6 },
 }
 
 describe.each(Object.entries(forms))('generation with a network like %s', (_name, options) => {
@@ -83,6 +85,22 @@ describe.each(Object.entries(forms))('generation with a network like %s', (_name
     expect(stopped).toEqual(all!.slice(0, all!.indexOf(stop)))
     expect((await generator.generate([[3, 1]], { ...settings, seed: 12 }))[0]).not.toEqual(all)
   })
+})
+
+it('gives the same logits with a cache that has grown as without one', async () => {
+  const model = new GPT({ ...small, ...forms['Llama'], context: 600 })
+  const generator = await TextGenerator.open(model, weights(model, 8))
+  const [sequences, more] = [
+    [3, 4].map((row) => Array.from({ length: 250 }, (_, i) => (i * row) % 23)),
+    [5, 1, 7, 2, 9, 20, 3, 6, 8],
+  ]
+  await generator.steps.start(sequences)
+  let cached: Float32Array[] = []
+  for (const token of more) cached = await generator.steps.next([token, token + 1])
+  const whole = await generator.steps.start(sequences.map((ids, row) => [...ids, ...more.map((token) => token + row)]))
+  await generator.release()
+  for (const [row, logits] of whole.entries())
+    for (const [token, logit] of logits.entries()) expect(cached[row]![token]).toBeCloseTo(logit, 4)
 })
 
 it('refuses empty prompts and impossible options', async () => {

@@ -1,10 +1,25 @@
-import { attention, matMul, reshape, rotary, softmax, squeeze, tanh, unsqueeze, type Value, where } from '@volant/graph'
+import {
+  attention,
+  matMul,
+  type RotaryOptions,
+  reshape,
+  rotary,
+  softmax,
+  squeeze,
+  tanh,
+  unsqueeze,
+  type Value,
+  where,
+} from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from './context.js'
 import { glorot, type Initialiser } from './initialisers.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
 import { RmsNorm } from './normalisation.js'
+
+/** How queries and keys are turned by their position; see `rotary`. */
+export type RotarySettings = Pick<RotaryOptions, 'base' | 'frequencies' | 'interleaved'>
 
 export interface AttentionSettings {
   /** Width of a head; default width / heads. */
@@ -16,7 +31,7 @@ export interface AttentionSettings {
   /** Position t sees positions up to t only. */
   readonly causal?: boolean
   /** Turn queries and keys by their position; `true` for wavelengths up to 2π · 10,000. */
-  readonly rotary?: boolean | { readonly base?: number; readonly interleaved?: boolean }
+  readonly rotary?: boolean | RotarySettings
   /** Probability of dropping a weight in training. */
   readonly dropout?: number
   /** Biases of the four linear layers; default true. */

@@ -4,12 +4,13 @@ import { TextGenerator } from '../generation/generate.js'
 import { inferenceModel } from '../generation/steps.js'
 import { padded, SequenceTranslator } from '../generation/translate.js'
 import { EncoderDecoder } from '../networks/encoder-decoder.js'
-import { GPT, nextTokenLoss } from '../networks/gpt.js'
+import { GPT, type GptOptions, nextTokenLoss } from '../networks/gpt.js'
 import { adamW } from '../optimisers/optimisers.js'
 import { cosine, warmUp } from '../optimisers/schedules.js'
 import { Random } from '../random.js'
 import { openSession } from '../runtime/session.js'
 import { train } from '../trainer/train.js'
+import { MultiHeadAttention } from './attention.js'
 import type { Context } from './context.js'
 import { FeedForward } from './feed-forward.js'
 import { TransformerDecoder, TransformerEncoder, type TransformerOptions } from './transformer.js'
@@ -169,6 +170,61 @@ describe('networks of Transformers', () => {
       [4, 5, 6, 0, 1, 2, 3, 4, 5],
     ])
     await generator.release()
+  })
+
+  it('takes heads of a width of their own, biases of the projections only, and the scaling of rotary positions', async () => {
+    const base = {
+      vocabulary: 9,
+      context: 12,
+      width: 8,
+      heads: 2,
+      layers: 1,
+      positions: 'rotary',
+      bias: false,
+    } as const
+    const options = { ...base, headWidth: 6, keyHeads: 1, projectionBias: true }
+    const shapes = new Map([...walk(new GPT(options)).parameters].map(([{ shape }, path]) => [path, shape]))
+    const attention = 'decoder.layers.0.attention'
+    expect(shapes.get(`${attention}.query.weight`)).toEqual([8, 12])
+    expect(shapes.get(`${attention}.key.bias`)).toEqual([6])
+    expect(shapes.get(`${attention}.output.weight`)).toEqual([12, 8])
+    expect(shapes.has(`${attention}.output.bias`)).toBe(false)
+    const feeds = { ids: tensorOf('int64', [1, 5], [3, 1, 4, 1, 5]) }
+    const logits = (more: Partial<GptOptions>) => {
+      const model = new GPT({ ...options, ...more })
+      return run(model, feeds, (context, { ids }) => model.apply(context, ids!))
+    }
+    const [usual, based, turned] = [
+      await logits({}),
+      await logits({ rotaryBase: 100 }),
+      await logits({ rotaryFrequencies: [0, 1, 2].map((i) => 100 ** (-i / 3)) }),
+    ]
+    expect(based).not.toEqual(usual)
+    turned.forEach((logit, i) => {
+      expect(logit).toBeCloseTo(based[i]!, 6)
+    })
+  })
+
+  it('normalised heads do not feel the scale of queries and keys', async () => {
+    const scaled = async (headNorm: number | undefined, scale: number) => {
+      const model = new MultiHeadAttention(8, 2, { headNorm, bias: false, rotary: true })
+      const parameters = new Map(
+        [...initialise(model, 4)].map(([path, tensor]) => {
+          const by = /^(query|key)\./.test(path) ? scale : 1
+          return [path, { ...tensor, data: (tensor.data as Float32Array).map((x) => x * by) }]
+        }),
+      )
+      const append = (context: Context) => ({ y: model.apply(context, context.input('x', 'float32', ['B', 'T', 8])) })
+      const session = await openSession(inferenceModel(model, parameters, append))
+      const { y } = await session.run({ x: numbers([2, 5, 8], 6) })
+      await session.release()
+      return Array.from(y!.data as Float32Array)
+    }
+    const [small, large] = [await scaled(1e-9, 1), await scaled(1e-9, 10)]
+    small.forEach((y, i) => {
+      expect(large[i]).toBeCloseTo(y, 5)
+    })
+    expect(await scaled(undefined, 10)).not.toEqual(await scaled(undefined, 1))
   })
 
   it('an encoder-decoder learns to reverse', async () => {

@@ -1,5 +1,5 @@
 import { add, type Value } from '@volant/graph'
-import { type KeysAndValues, MultiHeadAttention, type Past } from './attention.js'
+import { type KeysAndValues, MultiHeadAttention, type Past, type RotarySettings } from './attention.js'
 import type { Context } from './context.js'
 import { FeedForward, type FeedForwardActivation } from './feed-forward.js'
 import type { Initialiser } from './initialisers.js'
@@ -31,7 +31,7 @@ export interface TransformerOptions {
   /** Normalise each head of queries and keys (Qwen3); the epsilon. */
   readonly headNorm?: number
   /** Tell positions apart by turning queries and keys; see `rotary`. */
-  readonly rotary?: boolean | { readonly base?: number; readonly interleaved?: boolean }
+  readonly rotary?: boolean | RotarySettings
   /** In training keep only what goes from layer to layer and compute the rest of each again: much less memory, a third more time. */
   readonly checkpoint?: boolean
   /** Biases of all linear layers; default true. */

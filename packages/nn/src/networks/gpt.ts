@@ -17,6 +17,8 @@ export interface GptOptions extends Omit<TransformerOptions, 'rotary' | 'norm' |
   readonly positions?: 'learned' | 'rotary'
   /** Wavelengths of rotary positions reach 2π · base; default 10,000. */
   readonly rotaryBase?: number
+  /** The angle of each pair of a head's numbers for one position, in radians, instead of what the base gives. */
+  readonly rotaryFrequencies?: readonly number[]
   /** Use the token table also as output layer (Press and Wolf 2017); default true. */
   readonly tied?: boolean
 }
@@ -45,7 +47,7 @@ export class GPT extends Module<[ids: Value, inputs?: DecoderInputs]> {
       ...options,
       memory: false,
       norm: 'pre',
-      rotary: positions === 'rotary' && { base: options.rotaryBase },
+      rotary: positions === 'rotary' && { base: options.rotaryBase, frequencies: options.rotaryFrequencies },
       initialiser,
       // Each of the 2 · layers residual parts adds to the variance.
       outputInitialiser: normal(DEVIATION / Math.sqrt(2 * layers)),
