@@ -58,7 +58,7 @@ describe('volant generate', () => {
     expect(stdout.length).toBeGreaterThan(1)
   })
 
-  it('ends at Ctrl-C', async () => {
+  it('ends at Ctrl-C', { retry: 3 }, async () => {
     const child = spawn(process.execPath, [main, 'generate', model, 'a text', '--max-tokens', '300'])
     child.stdout.once('data', () => child.kill('SIGINT'))
     let said = ''

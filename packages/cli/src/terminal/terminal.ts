@@ -14,12 +14,22 @@ export interface Terminal {
   signal: AbortSignal
 }
 
+/** npm and timeout pass on what the terminal sends to all of them: within so many ms it is the same Ctrl-C. */
+const samePress = 1000
+
 /** The terminal of this process. A first Ctrl-C aborts `signal`; a second one ends the process at once. */
 export function processTerminal(): Terminal {
   const controller = new AbortController()
+  let first = 0
   const stop = (name: 'SIGINT' | 'SIGTERM') => {
-    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
-    controller.abort(new Stopped())
+    if (!controller.signal.aborted) {
+      first = performance.now()
+      controller.abort(new Stopped())
+    } else if (performance.now() - first > samePress) {
+      // By the signal itself: an exit would wait for threads in the middle of a computation, and take them down with an error.
+      process.removeAllListeners(name)
+      process.kill(process.pid, name)
+    }
   }
   process.on('SIGINT', () => stop('SIGINT'))
   process.on('SIGTERM', () => stop('SIGTERM'))
