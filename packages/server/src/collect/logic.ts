@@ -137,9 +137,9 @@ export class Datasets {
     throw refuse('unknown-project', `The project "${project}" was deleted meanwhile.`, { project })
   }
 
-  /** Removes the rows' files of a deleted project. */
+  /** Removes the rows' files of a deleted project; again where rows were written into the folder meanwhile. */
   async removeFiles(project: string): Promise<void> {
-    await rm(rowsFolder(this.#store.folder, project), { recursive: true, force: true })
+    await rm(rowsFolder(this.#store.folder, project), { recursive: true, force: true, maxRetries: 10 })
   }
 
   async #find(project: string, id: string): Promise<DatasetRecord> {
