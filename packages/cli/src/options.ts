@@ -180,6 +180,11 @@ export const optionTable = {
     description: 'end before this text; may be given several times',
     parse: several,
   },
+  jsonSchema: {
+    flags: '--json-schema <file>',
+    description: 'write JSON that is valid by this schema',
+    parse: text,
+  },
   quantise: {
     flags: '--quantise <form>',
     description: 'weights as int8 (faster) or 4bit (smallest) (default: float32)',

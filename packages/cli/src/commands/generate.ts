@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
-import { openDecoder, type PretrainedDecoder, pullModel, TextWriter } from '@volant/models'
+import { type JsonSchema, openDecoder, type PretrainedDecoder, pullModel, TextWriter } from '@volant/models'
 import { command } from '../command.js'
 import { pullProgress } from '../terminal/pull-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -24,6 +25,7 @@ export const generate = command({
     'topP',
     'stop',
     'seed',
+    'jsonSchema',
     'quantise',
     'threads',
     'revision',
@@ -34,12 +36,14 @@ export const generate = command({
     ['volant generate org/name "Where is Paris?" --chat --max-tokens 100', 'ask a model of the hub'],
     ['volant generate folder --chat --system "Answer in one word." < question.txt', 'a prompt on stdin'],
     ['volant generate folder "Once" --top-p 0.9 --seed 7 --stop "." --stop "!"', 'one sentence, always the same'],
+    ['volant generate folder "Paris is" --json-schema city.json', 'JSON that is valid by a schema'],
     ['volant generate folder "Once" --quantise int8 --threads 2', 'faster, nearly the same words'],
   ],
   async run([model, given], options, terminal) {
-    const { chat, system, quantise, threads = availableParallelism(), revision, file, ...writing } = options
+    const { chat, system, quantise, threads = availableParallelism(), revision, file, jsonSchema, ...writing } = options
     if (system !== undefined && !chat) throw new Usage('--system needs --chat')
     if (given === undefined && process.stdin.isTTY) throw new Usage('generate needs a prompt, or a text on stdin')
+    const schema = jsonSchema === undefined ? undefined : await readSchema(jsonSchema)
     const decoder = await openModel(model!, { revision, file }, terminal)
     const prompt = given ?? (await text(process.stdin)).trimEnd()
     if (prompt === '') throw new Usage('the prompt is empty')
@@ -47,13 +51,25 @@ export const generate = command({
     const writer = await TextWriter.open(decoder, { quantise, threads })
     try {
       const asked = chat ? [...told, { role: 'user', content: prompt }] : prompt
-      for await (const piece of writer.write(asked, { ...writing, signal: terminal.signal })) terminal.write(piece)
+      for await (const piece of writer.write(asked, { ...writing, schema, signal: terminal.signal }))
+        terminal.write(piece)
     } finally {
       terminal.write('\n')
       await writer.release()
     }
   },
 })
+
+async function readSchema(file: string): Promise<JsonSchema> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new Usage(`--json-schema cannot be read: ${error.message}`)
+  })
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Usage(`--json-schema ${file} is not JSON: ${(error as Error).message}`)
+  }
+}
 
 /** The decoder of a folder or a file that is there, else of the hub, fetched unless the cache has it. */
 async function openModel(

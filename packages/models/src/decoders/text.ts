@@ -1,5 +1,8 @@
 import { quantiseDynamic, quantiseWeightsTo4Bit } from '@volant/graph'
 import { type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
+import type { JsonSchema } from '../constraints/json-schema.js'
+import { JsonText } from '../constraints/json-text.js'
+import { Vocabulary } from '../constraints/vocabulary.js'
 import { ModelsError } from '../errors.js'
 import type { ChatMessage } from '../tokenisers/chat.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
@@ -15,6 +18,8 @@ export interface TextOptions extends SamplingOptions {
   readonly maxTokens?: number
   /** Texts at which writing ends; they are not part of the result. */
   readonly stop?: readonly string[]
+  /** Hold the text to a JSON schema: it always parses and is valid. See `schemaRule` for the keywords that are known. */
+  readonly schema?: JsonSchema
   /** The same seed, prompt and options give the same text. Default 0. */
   readonly seed?: number
   readonly signal?: AbortSignal
@@ -24,6 +29,8 @@ const passes = { '4bit': quantiseWeightsTo4Bit, int8: quantiseDynamic }
 
 /** Writes texts with a pretrained decoder. One text at a time; `release` it when done. */
 export class TextWriter {
+  #bytes: Vocabulary | undefined
+
   private constructor(
     readonly network: GPT,
     readonly tokeniser: Tokeniser,
@@ -44,12 +51,15 @@ export class TextWriter {
 
   /**
    * The text after a prompt, in pieces as it is found; a piece never ends within a character. A conversation is written down by the
-   * model's chat template. Throws ModelsError `text-too-long`, the reason of `signal` when it is aborted.
+   * model's chat template. Throws ModelsError `text-too-long`, `bad-schema`, `schema-too-long`, the reason of `signal` when it is aborted.
    */
   async *write(prompt: string | readonly ChatMessage[], options: TextOptions = {}): AsyncGenerator<string> {
-    const { maxTokens = 256, stop = [], signal, ...sampling } = options
+    const { maxTokens = 256, stop = [], schema, signal, ...sampling } = options
+    if (schema && stop.length > 0)
+      throw new ModelsError('bad-options', 'A text held to a JSON schema takes no stop words: they would cut it short.')
     const ids = this.#tokens(prompt)
     const length = Math.min(maxTokens, this.network.options.context - ids.length)
+    const json = schema && new JsonText(schema, this.#vocabulary(), { ends: this.ends, length })
     const text = this.tokeniser.decodeStream()
     const ending = new Ending(stop)
     signal?.throwIfAborted()
@@ -58,11 +68,14 @@ export class TextWriter {
       length,
       stop: this.ends,
       tokens: this.tokeniser.vocabularySize,
+      mask: json && (() => json.mask()),
     })) {
       signal?.throwIfAborted()
+      json?.take(id)
       const piece = ending.push(text.push(id))
       if (piece) yield piece
       if (ending.isOver) return
+      if (json?.isOver) break
     }
     const rest = ending.push(text.end()) + ending.end()
     if (rest) yield rest
@@ -70,6 +83,11 @@ export class TextWriter {
 
   release(): Promise<void> {
     return this.generator.release()
+  }
+
+  #vocabulary(): Vocabulary {
+    this.#bytes ??= new Vocabulary(this.tokeniser)
+    return this.#bytes
   }
 
   #tokens(prompt: string | readonly ChatMessage[]): number[] {

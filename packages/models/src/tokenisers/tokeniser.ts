@@ -58,8 +58,9 @@ export class Tokeniser {
   readonly special: Readonly<Partial<Record<Role, number>>>
   /** The longest input that the model was made for, where tokenizer_config.json says it. */
   readonly modelMaxLength: number | undefined
+  /** By id, as the vocabulary writes them. */
+  readonly tokens: readonly (string | undefined)[]
 
-  private readonly tokens: (string | undefined)[] = []
   private readonly ids: Map<string, number>
   private readonly specialIds: ReadonlySet<number>
   private readonly raw: AddedTokens
@@ -82,7 +83,9 @@ export class Tokeniser {
     this.decodeTokens = decoder(json.decoder)
     this.ids = new Map(this.model.idOf)
     for (const { content, id } of json.added_tokens) this.ids.set(content, id)
-    for (const [token, id] of this.ids) this.tokens[id] = token
+    const tokens: (string | undefined)[] = []
+    for (const [token, id] of this.ids) tokens[id] = token
+    this.tokens = tokens
     this.vocabularySize = this.tokens.length
     this.specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id))
     const late = json.added_tokens.filter((token) => token.normalized ?? !token.special)

@@ -13,6 +13,8 @@ export interface GenerationOptions extends SamplingOptions {
   readonly stop?: readonly number[]
   /** Only the first so many tokens of the vocabulary are drawn, where a table has rows to spare; default all. */
   readonly tokens?: number
+  /** Which tokens may come next in a sequence (1 for each that may), given its new tokens so far; at least one. */
+  readonly mask?: (written: readonly number[], row: number) => Uint8Array
   /** The same seed, prompts and options give the same tokens. Default 0. */
   readonly seed?: number
   /** Keep keys and values of earlier tokens; default true. Without, each step reads the whole sequence again: for comparisons. */
@@ -75,7 +77,9 @@ export class TextGenerator {
         : await this.steps.next(sequences.map((s) => s.at(-1)!))
       read = window.length
       const tokens = sequences.map((sequence, row) => {
-        const token = sampleToken(logits[row]!.subarray(0, options.tokens), options, randoms[row]!, sequence)
+        const scores = logits[row]!.subarray(0, options.tokens)
+        const mask = ended[row] ? undefined : options.mask?.(sequence.slice(prompts[row]!.length), row)
+        const token = sampleToken(mask ? masked(scores, mask) : scores, options, randoms[row]!, sequence)
         sequence.push(token)
         ended[row] ||= stop.includes(token)
         return ended[row] ? undefined : token
@@ -84,6 +88,10 @@ export class TextGenerator {
     }
   }
 }
+
+/** Scores of tokens that may not come become -∞. */
+const masked = (scores: Float32Array, mask: Uint8Array) =>
+  scores.map((score, token) => (mask[token] ? score : Number.NEGATIVE_INFINITY))
 
 /** The tokens a step sees: all of them, and when they no longer fit, the last half of the context, growing again from there. */
 class Window {

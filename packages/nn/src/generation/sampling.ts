@@ -88,7 +88,8 @@ function draw(shares: Float64Array, random: Random): number {
     rest -= shares[i]!
     if (rest < 0) return i
   }
-  return shares.length - 1
+  // Rounding: the last one that can be drawn at all.
+  return shares.findLastIndex((share) => share > 0)
 }
 
 /** Place of the first largest number. */
