@@ -10,8 +10,12 @@ export {
   type PretrainedDecoder,
 } from './decoders/pretrained.js'
 export { type TextOptions, TextWriter, type WriterOptions } from './decoders/text.js'
+export { type DistilEvent, type Distilled, type DistilSettings, distil } from './distil/distil.js'
+export { partsOf } from './distil/texts.js'
+export { type Embedded, type EmbedderOptions, TextEmbedder } from './encoders/embedder.js'
 export { type Pooling, pool } from './encoders/pooling.js'
 export { type EncoderDescription, encoderNetwork, openEncoder, type PretrainedEncoder } from './encoders/pretrained.js'
+export { type WriteOptions, writeEncoder } from './encoders/write.js'
 export { ModelsError } from './errors.js'
 export { type GgufMetadata, type GgufValue, type GgufWeights, readGguf } from './files/gguf.js'
 export { openWeights } from './files/open.js'

@@ -41,6 +41,12 @@ export async function readWeights(
   return read
 }
 
+/** A parameter under the name and in the shape that files have: the reverse of what `readWeights` does. */
+export function writtenTensor(path: string, tensor: Tensor, names: WeightNames): [name: string, tensor: Tensor] {
+  const isMatrix = path.endsWith('.weight') && tensor.dims.length === 2
+  return [parameterNames(path, names)[0]!, isMatrix ? transposed(tensor) : tensor]
+}
+
 /** The names that a parameter may have in a file, first choice first, without prefix. */
 export function parameterNames(path: string, names: WeightNames): string[] {
   const own = names[path]

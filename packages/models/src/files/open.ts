@@ -3,6 +3,7 @@ import path from 'node:path'
 import { ModelsError } from '../errors.js'
 import { openGguf } from './gguf.js'
 import { RandomAccessFile, unreadable } from './random-access.js'
+import { withRowScales } from './row-scales.js'
 import { openSafetensors } from './safetensors.js'
 import { openSharded } from './sharded.js'
 import { type OpenedFile, storedWeights } from './stored-weights.js'
@@ -19,11 +20,16 @@ const weightFileNames = [
 
 /**
  * Opens the weights of a model folder, or of one file: safetensors, PyTorch (`pytorch_model.bin`), both also sharded, and
- * GGUF. Only headers are read; a tensor is read when it is asked for. Nothing in a file is executed.
+ * GGUF. Only headers are read; a tensor is read when it is asked for. Nothing in a file is executed. Matrices of 8-bit whole numbers
+ * that have a scale a row beside them are shown as float32.
  *
  * @throws ModelsError when there are none, or they are damaged, cut short, incomplete or of an unknown format
  */
 export async function openWeights(source: string): Promise<Weights> {
+  return withRowScales(await openStored(source))
+}
+
+async function openStored(source: string): Promise<Weights> {
   const file = await findWeights(source)
   if (file.endsWith('.index.json'))
     return openSharded(file, file.endsWith('.bin.index.json') ? openTorch : openSafetensors)
