@@ -12,7 +12,7 @@ import {
 import type { EncoderNetwork } from '../architectures/architecture.js'
 import { TextEmbedder } from '../encoders/embedder.js'
 import { pool } from '../encoders/pooling.js'
-import { encoderNetwork, type PretrainedEncoder } from '../encoders/pretrained.js'
+import { type EncoderDescription, encoderNetwork, type PretrainedEncoder } from '../encoders/pretrained.js'
 import { ModelsError } from '../errors.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { type Student, studentOf } from './student.js'
@@ -122,7 +122,7 @@ async function learn(
   settings: DistilSettings,
 ): Promise<Map<string, Tensor>> {
   const { description } = student
-  const network: EncoderNetwork = encoderNetwork(description)
+  const network: EncoderNetwork = encoderNetwork({ ...description, config: withoutDropout(description.config) })
   const rows = Math.min(batchSize, texts.length)
   const { epochs = 1, learningRate = 1e-4, seed, threads, signal, checkpoint, onEvent } = settings
   const steps = Math.ceil(texts.length / rows) * epochs
@@ -154,6 +154,15 @@ async function learn(
   })
   return parameters
 }
+
+/** Noise would only blur what the student sees of its teacher, who answers without. */
+const withoutDropout = (config: EncoderDescription['config']) =>
+  Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [
+      name,
+      /dropout/.test(name) && typeof value === 'number' ? 0 : value,
+    ]),
+  )
 
 function examples(
   tokeniser: Tokeniser,
