@@ -2,6 +2,7 @@ import type { OptionName, OptionValues } from './options.js'
 import type { Terminal } from './terminal/terminal.js'
 
 interface Argument {
+  /** The last one may end with `...`: it then stands for one or more. */
   name: string
   description: string
   required: boolean

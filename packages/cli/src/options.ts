@@ -195,6 +195,33 @@ export const optionTable = {
     description: 'threads to compute with (default: one for each core)',
     parse: whole(1),
   },
+  teacher: {
+    flags: '--teacher <model>',
+    description: 'pretrained encoder to learn from: a folder, or a name on the hub',
+    parse: text,
+  },
+  column: {
+    flags: '--column <name>',
+    description: 'column of a table that holds the texts (default: "text", or the only one)',
+    parse: text,
+  },
+  vocabulary: {
+    flags: '--vocabulary <n>',
+    description: 'pieces to keep of the vocabulary (default: all)',
+    parse: whole(1),
+  },
+  layers: { flags: '--layers <n>', description: 'layers to keep (default: all)', parse: whole(1) },
+  static: {
+    flags: '--static',
+    description: 'a table of token vectors instead of a network: about a hundred times faster, less exact',
+    parse: on,
+  },
+  width: { flags: '--width <n>', description: 'numbers of a static vector (default: 256)', parse: whole(1) },
+  mostTexts: {
+    flags: '--most-texts <n>',
+    description: 'texts to learn from, drawn by the seed (default: all)',
+    parse: whole(50),
+  },
 } satisfies Record<string, OptionRow<unknown>>
 
 export type OptionName = keyof typeof optionTable

@@ -3,6 +3,7 @@ import { VolantError } from '@volant/data'
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Command } from './command.js'
 import { demo } from './commands/demo.js'
+import { distil } from './commands/distil.js'
 import { evaluate } from './commands/evaluate.js'
 import { generate } from './commands/generate.js'
 import { improve } from './commands/improve.js'
@@ -22,6 +23,7 @@ export const commands: Command[] = [
   init,
   profileCommand,
   models,
+  distil,
   train,
   evaluate,
   predict,
@@ -62,7 +64,7 @@ function subcommand(row: Command, terminal: Terminal): Commander {
   const examples = row.examples.map(([line, does]) => `  ${line.padEnd(width)}   ${does}`)
   sub.addHelpText('after', `\nExamples:\n${examples.join('\n')}`)
   sub.action(async (...all: unknown[]) => {
-    const args = all.slice(0, row.arguments.length) as (string | undefined)[]
+    const args = all.slice(0, row.arguments.length).flat() as (string | undefined)[]
     const parsed = sub.opts<Record<string, unknown>>()
     // Commander turns --no-refit into refit=false.
     const values = { ...parsed, ...(parsed['refit'] === false && { noRefit: true }) }

@@ -2,6 +2,7 @@ export { nearestName, VolantError } from './errors.js'
 export type { ImportProgress } from './import/blocks.js'
 export type { Format } from './import/head.js'
 export { type OpenOptions, openTable } from './import/open.js'
+export { readTexts, type TextsOptions } from './import/texts.js'
 export {
   canonicalRow,
   type Deduplication,

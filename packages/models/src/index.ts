@@ -10,7 +10,9 @@ export {
   type PretrainedDecoder,
 } from './decoders/pretrained.js'
 export { type TextOptions, TextWriter, type WriterOptions } from './decoders/text.js'
-export { type DistilEvent, type Distilled, type DistilSettings, distil } from './distil/distil.js'
+export { type DistilEvent, type Distilled, type DistilSettings, distilEncoder } from './distil/distil.js'
+export { distilStatic, type StaticSettings } from './distil/static.js'
+export type { Student } from './distil/student.js'
 export { partsOf } from './distil/texts.js'
 export { type Embedded, type EmbedderOptions, TextEmbedder } from './encoders/embedder.js'
 export { type Pooling, pool } from './encoders/pooling.js'

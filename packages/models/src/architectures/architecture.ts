@@ -1,6 +1,8 @@
 import type { Value } from '@volant/graph'
 import type { GPT, Module } from '@volant/nn'
+import type { Pooling } from '../encoders/pooling.js'
 import type { Weights } from '../files/weights.js'
+import type { TokeniserFiles } from '../tokenisers/tokeniser.js'
 import type { Config } from './config.js'
 import type { WeightNames } from './names.js'
 
@@ -32,7 +34,12 @@ interface Architecture<Network> {
   readonly names: WeightNames
 }
 
-export type EncoderArchitecture = Architecture<EncoderNetwork>
+export interface EncoderArchitecture extends Architecture<EncoderNetwork> {
+  /** How vectors of tokens become one of the text, where the architecture says it and not modules.json. */
+  readonly pooling?: (config: Config) => Pooling
+  /** The tokeniser as the architecture uses it. */
+  readonly tokeniser?: (files: TokeniserFiles) => TokeniserFiles
+}
 
 export interface DecoderArchitecture extends Architecture<GPT> {
   /** Shows weights that files keep in another form as linear layers [outputs, inputs] under the names above. */

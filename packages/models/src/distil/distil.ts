@@ -38,7 +38,9 @@ export interface DistilSettings {
   readonly onEvent?: (event: DistilEvent) => void
 }
 
-export type DistilEvent = { readonly type: 'teacher'; readonly done: number; readonly of: number } | TrainEvent
+export type DistilEvent =
+  | { readonly type: 'vectors'; readonly by: 'teacher' | 'student'; readonly done: number; readonly of: number }
+  | TrainEvent
 
 export interface Distilled extends Student {
   /** Mean cosine between the student's and the teacher's vectors of texts that were not learnt on. */
@@ -56,9 +58,9 @@ const heldOut = { every: 50, most: 2000 }
  *
  * @throws ModelsError `too-few-texts`, `bad-student`, those of `cutVocabulary`, the reason of `signal`
  */
-export async function distil(settings: DistilSettings): Promise<Distilled> {
+export async function distilEncoder(settings: DistilSettings): Promise<Distilled> {
   const started = performance.now()
-  const { teacher, texts, threads, signal } = settings
+  const { teacher, texts } = settings
   if (texts.length < heldOut.every)
     throw new ModelsError(
       'too-few-texts',
@@ -69,11 +71,11 @@ export async function distil(settings: DistilSettings): Promise<Distilled> {
   const isApart = (place: number) => place % heldOut.every === 0 && place < heldOut.every * heldOut.most
   const apart = texts.filter((_, place) => isApart(place))
   const learnt = texts.filter((_, place) => !isApart(place))
-  const all = await vectorsOf(teacher, [...apart, ...learnt], settings)
+  const all = await vectorsOf(teacher, 'teacher', [...apart, ...learnt], settings)
   const [expected, targets] = [all.slice(0, apart.length), all.slice(apart.length)]
   const measure = async ({ description, weights }: Student) => {
     const own = { description, weights: async () => weights }
-    return meanCosine(await vectorsOf(own, apart, { threads, signal }), expected)
+    return meanCosine(await vectorsOf(own, 'student', apart, settings), expected)
   }
   const before = await measure(student)
   const weights = await learn(student, learnt, targets, settings)
@@ -98,6 +100,7 @@ const atOnce = 2048
 
 async function vectorsOf(
   encoder: PretrainedEncoder,
+  by: 'teacher' | 'student',
   texts: readonly string[],
   { threads, signal, onEvent }: Pick<DistilSettings, 'threads' | 'signal' | 'onEvent'>,
 ): Promise<Float32Array[]> {
@@ -107,7 +110,7 @@ async function vectorsOf(
     for (let from = 0; from < texts.length; from += atOnce) {
       const some = await embedder.embed(texts.slice(from, from + atOnce), { signal })
       vectors.push(...some.vectors)
-      onEvent?.({ type: 'teacher', done: vectors.length, of: texts.length })
+      onEvent?.({ type: 'vectors', by, done: vectors.length, of: texts.length })
     }
     return vectors
   } finally {

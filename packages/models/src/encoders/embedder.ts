@@ -53,11 +53,22 @@ export class TextEmbedder {
     return this.tokeniser.encode(text, null, { maxTokens: this.longest }).ids
   }
 
-  /** Vectors [width] of texts; texts of like length are read together. Throws the reason of `signal`. */
-  async embed(texts: readonly string[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<Embedded> {
+  /** Vectors of texts, which may be empty. Throws the reason of `signal`. */
+  async embed(texts: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<Embedded> {
     const encoded = texts.map((text) => this.tokens(text))
+    return {
+      vectors: await this.embedTokens(encoded, options),
+      tokens: encoded.reduce((sum, ids) => sum + ids.length, 0),
+    }
+  }
+
+  /** Vectors of texts whose tokens are found already; those of like length are read together. */
+  async embedTokens(
+    encoded: readonly Int32Array[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Float32Array[]> {
     const order = [...encoded.keys()].sort((a, b) => encoded[a]!.length - encoded[b]!.length || a - b)
-    const vectors = new Array<Float32Array>(texts.length)
+    const vectors = new Array<Float32Array>(encoded.length)
     for (let from = 0; from < order.length; ) {
       signal?.throwIfAborted()
       const rows = order.slice(from, from + fitting(order, from, encoded))
@@ -67,7 +78,7 @@ export class TextEmbedder {
       })
       from += rows.length
     }
-    return { vectors, tokens: encoded.reduce((sum, ids) => sum + ids.length, 0) }
+    return vectors
   }
 
   release(): Promise<void> {

@@ -33,10 +33,13 @@ export interface PretrainedEncoder {
  */
 export async function openEncoder(folder: string, name = folder): Promise<PretrainedEncoder> {
   const config = await readConfig(folder)
-  const network = encoderOf(config).network(config)
-  const tokeniser = await readTokeniser(folder)
+  const architecture = encoderOf(config)
+  const network = architecture.network(config)
+  const files = await readTokeniser(folder)
+  const tokeniser = architecture.tokeniser?.(files) ?? files
   new Tokeniser(tokeniser).checkFits(network.vocabulary)
-  const { pooling, longest } = await openPooling(folder)
+  const told = architecture.pooling?.(config)
+  const { pooling, longest } = told ? { pooling: told, longest: network.positions } : await openPooling(folder)
   const description: EncoderDescription = {
     base: { name, sha256: await hashWeights(folder) },
     config: config.values,
@@ -49,7 +52,7 @@ export async function openEncoder(folder: string, name = folder): Promise<Pretra
     async weights() {
       const weights = await openWeights(folder)
       try {
-        return await readWeights(encoderNetwork(description), encoderOf(config), weights, folder)
+        return await readWeights(encoderNetwork(description), architecture, weights, folder)
       } finally {
         await weights.close()
       }

@@ -31,13 +31,17 @@ export async function writeEncoder(
   const write = (name: string, value: unknown) =>
     writeFile(join(partial, name), typeof value === 'string' ? value : `${JSON.stringify(value, null, 2)}\n`)
   await rm(partial, { recursive: true, force: true })
-  await mkdir(join(partial, '1_Pooling'), { recursive: true })
+  await mkdir(partial, { recursive: true })
   const { quantization_config: _, ...config } = description.config
   await write('config.json', { ...config, ...(quantise && { quantization_config: rowScalesConfig }) })
   await saveTokeniser(new Tokeniser(description.tokeniser), partial)
-  await write('modules.json', modulesOf(description.pooling))
-  await write('1_Pooling/config.json', poolingConfig(description.pooling, encoderNetwork(description).width))
-  await write('sentence_bert_config.json', { max_seq_length: description.longest, do_lower_case: false })
+  // What the architecture itself says needs no modules.
+  if (!architectureOf(description).pooling) {
+    await mkdir(join(partial, '1_Pooling'))
+    await write('modules.json', modulesOf(description.pooling))
+    await write('1_Pooling/config.json', poolingConfig(description.pooling, encoderNetwork(description).width))
+    await write('sentence_bert_config.json', { max_seq_length: description.longest, do_lower_case: false })
+  }
   if (card !== undefined) await write('README.md', card)
   const tensors = tensorsOf(description, weights)
   const file = writeSafetensors(quantise ? quantisedTensors(tensors) : tensors, { format: 'pt' })
@@ -46,9 +50,11 @@ export async function writeEncoder(
   await rename(partial, folder)
 }
 
+const architectureOf = ({ config, base }: EncoderDescription) => encoderOf(new Config(config, base.name))
+
 /** All weights under the names and in the shapes of files. */
 function tensorsOf(description: EncoderDescription, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  const { names } = encoderOf(new Config(description.config, description.base.name))
+  const { names } = architectureOf(description)
   const paths = [...walk(encoderNetwork(description)).parameters.values()]
   return new Map(paths.map((path) => writtenTensor(path, weights.get(path)!, names)))
 }

@@ -60,7 +60,10 @@ export function withRowScales(weights: Weights): Weights {
   )
   if (quantised.length === 0) return weights
   const tensors = new Map<string, StoredTensor>(weights.tensors)
-  for (const [name] of quantised) tensors.delete(name + scaleSuffix)
+  for (const [name, { shape }] of quantised) {
+    tensors.set(name, { shape, format: 'INT8' })
+    tensors.delete(name + scaleSuffix)
+  }
   const isQuantised = new Set(quantised.map(([name]) => name))
   return {
     tensors,

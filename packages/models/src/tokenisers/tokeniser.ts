@@ -109,6 +109,11 @@ export class Tokeniser {
     return { ids, types }
   }
 
+  /** Ids with the special tokens that the template puts round a text. */
+  around(ids: readonly number[]): Int32Array {
+    return this.assemble(ids, undefined, {}).ids
+  }
+
   encodeBatch(texts: readonly (string | readonly [string, string])[], options: EncodeOptions = {}): Encoding[] {
     return texts.map((text) =>
       typeof text === 'string' ? this.encode(text, null, options) : this.encode(text[0], text[1], options),
