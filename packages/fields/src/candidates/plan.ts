@@ -1,6 +1,7 @@
 import { VolantError } from '@volant/data'
 import { inputType } from '../registry.js'
 import type { Spec } from '../spec/schema.js'
+import { tuneNames } from '../train/tuning-names.js'
 import type { Candidate, Task } from './candidate.js'
 import { linear } from './linear.js'
 import { network, networkSeconds } from './network.js'
@@ -42,22 +43,35 @@ export function planCandidates(task: Pick<Task, 'spec' | 'outputs' | 'train' | '
   const chosen = new Map([[linear.name, linearSeconds]])
   const tooFewRows: NetworkName[] = []
   const tooMuchWork: string[] = []
-  // Each may be trained twice: to be judged, then again on all rows.
   let left = spec.train.timeLimit * usableShare - 2 * linearSeconds
+  const notes: string[] = []
+  const tryOne = (name: string, title: string, seconds: number): boolean => {
+    const work = workOf(name, seconds)
+    if (work > left) {
+      tooMuchWork.push(`${title} (about ${Math.ceil(work)} s)`)
+      return false
+    }
+    left -= work
+    chosen.set(name, seconds)
+    return true
+  }
+  const tryBase = () => {
+    if (!task.base) return
+    const { name, why } = tuningOffered(task, left)
+    const title = `the base ${task.base.description.base.name}`
+    if (tryOne(name, `${name} on ${title}`, candidateSeconds(name, task))) notes.push(`Offered ${title}: ${why}`)
+  }
+  // By few rows a base knows more than a network can learn; by many the networks come first.
+  const isFew = train.rows < networkRecipes.cnn.leastRows
+  if (isFew) tryBase()
   for (const name of networksToTry[hasText(spec) ? 'text' : 'table']) {
     if (train.rows < networkRecipes[name].leastRows) {
       tooFewRows.push(name)
       continue
     }
-    const cost = 2 * networkSeconds(name, task)
-    if (cost > left) {
-      tooMuchWork.push(`${name} (about ${Math.ceil(cost)} s)`)
-      continue
-    }
-    left -= cost
-    chosen.set(name, cost / 2)
+    tryOne(name, name, networkSeconds(name, task))
   }
-  const notes: string[] = []
+  if (!isFew) tryBase()
   if (tooFewRows.length > 0) {
     const least = Math.min(...tooFewRows.map((name) => networkRecipes[name].leastRows))
     notes.push(
@@ -71,6 +85,22 @@ export function planCandidates(task: Pick<Task, 'spec' | 'outputs' | 'train' | '
   }
   return { candidates: [...chosen.keys()].map(candidateNamed), seconds: chosen, notes }
 }
+
+/** How to learn from a base that nobody asked for: as for one that was, or, where that is too much work, only by a probe. */
+function tuningOffered(task: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>, left: number) {
+  const wanted = tuningFor(task)
+  if (workOf(wanted.name, candidateSeconds(wanted.name, task)) <= left) return wanted
+  return {
+    name: probe.name,
+    why: 'it is left as it is under a linear model, as training it does not fit in the time limit.',
+  }
+}
+
+/** A candidate is trained to be judged, then again on all rows; the vectors of a probe are made once. */
+const workOf = (name: string, seconds: number) => (name === probe.name ? seconds : 2 * seconds)
+
+/** Whether a candidate starts from a pretrained base. */
+export const isOnBase = (name: string): boolean => (tuneNames as readonly string[]).includes(name)
 
 function planOf(
   names: readonly string[],

@@ -52,5 +52,5 @@ function rowsPerClass({ outputs, train }: PlannedTask): { rows: number; what: st
 export function tuningSeconds(name: string, task: PlannedTask): number {
   const vectors = new TextVectors(name, task)
   const forward = forwardSeconds(vectors.layers, vectors.inputs, sampleOf(task.train), task.train.rows)
-  return name === 'probe' ? forward : forward * (1 + 2 * 3 * contrastiveEpochs(task, task.train.rows))
+  return name === 'probe' ? forward : forward * (1 + 2 * 6 * contrastiveEpochs(task, task.train.rows))
 }

@@ -2,10 +2,12 @@ import { concat, encodeOnnx, GraphBuilder, lower, type Tensor, type Value } from
 import { Context, type CsrMatrix, openSession, unitLength } from '@volant/nn'
 import type { FeatureLayer, Streams } from '../encoders/encoder.js'
 import { inputType } from '../registry.js'
-import type { Dataset } from '../train/dataset.js'
+import { type Dataset, pick } from '../train/dataset.js'
 import { declared, runAll, streamsAmong } from './batches.js'
 import type { FittedEncoder, Task } from './candidate.js'
 import { pathPart } from './layers.js'
+
+type RunOptions = Partial<Pick<Task, 'threads' | 'signal' | 'onProgress'>>
 
 /** The text inputs of a spec through a pretrained encoder, each a vector of length 1, side by side. */
 export class TextVectors {
@@ -13,10 +15,11 @@ export class TextVectors {
   readonly layers: Readonly<Record<string, FeatureLayer>>
   readonly width: number
 
-  /** `name`: the first part of the parameters' paths. */
+  /** @param name the first part of the parameters' paths @param known vectors of rows that are found by their texts, and kept */
   constructor(
     readonly name: string,
     { spec, base }: Pick<Task, 'spec' | 'base'>,
+    readonly known?: Map<string, Float32Array>,
   ) {
     const texts = Object.entries(spec.inputs).filter(([, { type }]) => inputType(type).pretrained)
     this.inputs = Object.fromEntries(
@@ -62,11 +65,26 @@ export class TextVectors {
   }
 
   /** The vectors of all rows [rows, width], by the given weights. */
-  async rows(
+  async rows(data: Dataset, parameters: ReadonlyMap<string, Tensor>, options: RunOptions): Promise<Float32Array> {
+    const { known, width } = this
+    if (!known) return this.#compute(data, parameters, options)
+    const texts = Object.keys(this.inputs).map((input) => data.inputs[input]!)
+    const keys = Array.from({ length: data.rows }, (_, row) => JSON.stringify(texts.map((column) => column[row])))
+    const firsts = new Map(keys.flatMap((key, row) => (known.has(key) ? [] : [[key, row] as const])))
+    const found = await this.#compute(pick(data, [...firsts.values()]), parameters, options)
+    for (const [place, key] of [...firsts.keys()].entries())
+      known.set(key, found.slice(place * width, (place + 1) * width))
+    const vectors = new Float32Array(data.rows * width)
+    for (const [row, key] of keys.entries()) vectors.set(known.get(key)!, row * width)
+    return vectors
+  }
+
+  async #compute(
     data: Dataset,
     parameters: ReadonlyMap<string, Tensor>,
-    { threads, signal, onProgress }: Partial<Pick<Task, 'threads' | 'signal' | 'onProgress'>>,
+    { threads, signal, onProgress }: RunOptions,
   ): Promise<Float32Array> {
+    if (data.rows === 0) return new Float32Array(0)
     const builder = new GraphBuilder(this.name)
     const values = Object.fromEntries(
       Object.entries(declared(this.inputs, [])).map(([input, { dtype, shape }]) => [

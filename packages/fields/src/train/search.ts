@@ -3,12 +3,13 @@ import type { PretrainedEncoder } from '@volant/models'
 import type { ProcessGroup } from '@volant/nn'
 import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.js'
 import { linear } from '../candidates/linear.js'
-import { type Plan, planCandidates } from '../candidates/plan.js'
+import { isOnBase, type Plan, planCandidates } from '../candidates/plan.js'
 import type { Spec } from '../spec/schema.js'
 import { blendedAnswers, type Choice, choose, type Judged, type Part, type Share } from './choose.js'
 import { type Dataset, pick } from './dataset.js'
 import type { Progress, TrainPhase } from './events.js'
 import type { Answers } from './measure.js'
+import { chooseWithOffer } from './offer.js'
 import type { FittedOutput } from './outputs.js'
 import { type Parts, refitRows } from './parts.js'
 
@@ -16,7 +17,7 @@ export interface SearchInput {
   readonly spec: Spec
   readonly outputs: readonly FittedOutput[]
   readonly parts: Parts
-  /** What `train.base` names. */
+  /** What `train.base` names, or one of our own that is offered where it names none. */
   readonly base?: PretrainedEncoder
   readonly signal?: AbortSignal
   readonly progress: Progress
@@ -26,7 +27,10 @@ export interface SearchInput {
 }
 
 export interface Search {
+  /** Its candidates are those that a training of the saved spec compares again. */
   readonly plan: Plan
+  /** Name of the base that the choice starts from. */
+  readonly base?: string
   /** Every candidate that competed, with its part in the choice. */
   readonly shares: readonly Share[]
   readonly blend: Choice['blend']
@@ -62,9 +66,20 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
   progress.enter('choose', 'Choosing by validation')
   const names = plan.candidates.map(({ name }) => name)
   const judged = await judge(input, names, validRaw)
-  const { shares, blend } = choose(outputs, judged.candidates, judged.rows)
+  const isOffered = spec.train.base === undefined && input.base !== undefined
+  const { shares, blend, keepsBase } = isOffered
+    ? chooseWithOffer(outputs, judged.candidates, judged.rows, isOnBase)
+    : { ...choose(outputs, judged.candidates, judged.rows), keepsBase: spec.train.base !== undefined }
   const linearShare = await alone(input, validRaw)
-  return { plan, shares, blend, linearShare, trained, validRaw: parts.valid.rows > 0 ? validRaw : null }
+  return {
+    plan: keepsBase ? plan : { ...plan, candidates: plan.candidates.filter(({ name }) => !isOnBase(name)) },
+    base: keepsBase ? input.base!.description.base.name : undefined,
+    shares,
+    blend,
+    linearShare,
+    trained,
+    validRaw: parts.valid.rows > 0 ? validRaw : null,
+  }
 }
 
 /** Without validation rows no network can be compared with the linear model, which is judged by rows held out in turn. */

@@ -11,7 +11,7 @@ import { formatName, formatVersion } from '../folder/format.js'
 import { checkTarget, modelId, writeFolder } from '../folder/write.js'
 import { answerRows } from '../predict/answer.js'
 import type { Spec } from '../spec/schema.js'
-import { openBase } from './base.js'
+import { offeredBase, openBase } from './base.js'
 import { baselineFigures, majorityAnswers } from './baselines.js'
 import { blendedAnswers, type Part, type Share } from './choose.js'
 import type { Dataset } from './dataset.js'
@@ -99,7 +99,7 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
   signal?.throwIfAborted()
 
   const { threads, checkpoints, parallel } = options
-  const base = await openBase(spec, options, progress)
+  const base = (await openBase(spec, options, progress)) ?? (await offeredBase(spec, parts.train))
   const input = { spec, outputs, parts, base, signal, progress, threads, checkpoints, parallel }
   const search = await searchCandidates(input)
   const valid = validAnswers(search, outputs)
@@ -216,7 +216,14 @@ function makeReport(input: ReportInput): TrainReport {
     seconds,
     examplesPerSecond: rows / seconds,
     parameters: shipped.parts.reduce((sum, { candidate }) => sum + parametersOf(candidate), 0),
-    spec: { ...spec, train: { ...spec.train, candidates: search.plan.candidates.map(({ name }) => name) } },
+    spec: {
+      ...spec,
+      train: {
+        ...spec.train,
+        ...(search.base !== undefined && { base: search.base }),
+        candidates: search.plan.candidates.map(({ name }) => name),
+      },
+    },
     split: parts.report,
     chosen: search.shares.map(({ calibration: _, ...share }) => share),
     metrics: metrics(own),

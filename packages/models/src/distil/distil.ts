@@ -28,7 +28,7 @@ export interface DistilSettings {
   readonly layers?: number
   /** Passes over the texts, default 1. */
   readonly epochs?: number
-  /** Of AdamW at its height, default 0.0001. */
+  /** Of AdamW at its height, default 0.00005. */
   readonly learningRate?: number
   readonly seed: number
   readonly threads?: number
@@ -127,7 +127,7 @@ async function learn(
   const { description } = student
   const network: EncoderNetwork = encoderNetwork({ ...description, config: withoutDropout(description.config) })
   const rows = Math.min(batchSize, texts.length)
-  const { epochs = 1, learningRate = 1e-4, seed, threads, signal, checkpoint, onEvent } = settings
+  const { epochs = 1, learningRate = 5e-5, seed, threads, signal, checkpoint, onEvent } = settings
   const steps = Math.ceil(texts.length / rows) * epochs
   const rate = warmUp(0.05, cosine(learningRate))
   const { parameters } = await train({
