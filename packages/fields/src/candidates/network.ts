@@ -19,13 +19,13 @@ import type { FittedOutput } from '../train/outputs.js'
 import { declared, encodedData, rawScores, streamsAmong, targetName } from './batches.js'
 import type { Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
 import { Network, pathPart } from './layers.js'
-import { type NetworkName, type NetworkRecipe, networkRecipes } from './recipes.js'
+import { type NetworkName, type NetworkRecipe, recipeFor } from './recipes.js'
 import { validationOf } from './validation.js'
 import { epochSeconds, sampleOf } from './work.js'
 
 /** Features of all inputs through a combiner to all outputs, trained by gradient descent. */
-export function network(name: NetworkName, recipe: NetworkRecipe = networkRecipes[name]): Candidate {
-  return { name, train: (task) => trainCandidate(name, recipe, task) }
+export function network(name: NetworkName, recipe?: NetworkRecipe): Candidate {
+  return { name, train: (task) => trainCandidate(name, recipe ?? recipeFor(name, task.outputs), task) }
 }
 
 async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Task): Promise<TrainedCandidate> {
@@ -125,7 +125,7 @@ export function networkSeconds(
   name: NetworkName,
   { spec, outputs, train, base }: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>,
 ): number {
-  const recipe = networkRecipes[name]
+  const recipe = recipeFor(name, outputs)
   const sample = sampleOf(train)
   const inputs = fitInputs(name, { spec, train: sample, base })
   return (spec.train.epochs ?? recipe.epochs) * epochSeconds(build(inputs, outputs, recipe), inputs, sample, train.rows)

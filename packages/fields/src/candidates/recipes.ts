@@ -1,4 +1,5 @@
 import type { LayerSettings } from '../encoders/encoder.js'
+import type { OutputState } from '../field.js'
 import type { Spec } from '../spec/schema.js'
 import type { CombinerSettings } from './layers.js'
 
@@ -23,6 +24,8 @@ export interface NetworkRecipe {
   readonly learningRate: number
   /** Factor of the learning rate of what is pretrained. */
   readonly pretrainedRate?: number
+  /** Other settings where no output has more classes than this (a number has one): there is less to learn, and it is soon learnt by heart. */
+  readonly fewClasses?: { readonly most: number; readonly epochs: number; readonly pretrainedRate: number }
   /** What of the pretrained part is learnt; all by default. */
   readonly learns?: 'top' | 'biases' | 'lora' | 'dora'
   readonly weightDecay: number
@@ -43,6 +46,8 @@ const tuned = {
   batchSize: 32,
   learningRate: 0.0015,
   pretrainedRate: 0.1,
+  // With two classes the settings above lost 0.6 points on sst2 and 1.6 points of F1 on sms_spam.
+  fewClasses: { most: 20, epochs: 4, pretrainedRate: 0.03 },
   weightDecay: 0.01,
   warmUp: 0.1,
   smoothing: 0.1,
@@ -103,11 +108,11 @@ export const networkRecipes = {
   /** The upper half of the layers. */
   top: { ...tuned, learns: 'top' },
   /** Ben Zaken et al. 2022, "BitFit". */
-  biases: { ...tuned, learns: 'biases', pretrainedRate: 0.5 },
+  biases: { ...tuned, learns: 'biases', pretrainedRate: 0.5, fewClasses: undefined },
   /** Hu et al. 2021, beside all linear layers. */
-  lora: { ...tuned, learns: 'lora', pretrainedRate: 0.5 },
+  lora: { ...tuned, learns: 'lora', pretrainedRate: 0.5, fewClasses: undefined },
   /** Liu et al. 2024. */
-  dora: { ...tuned, learns: 'dora', pretrainedRate: 0.5 },
+  dora: { ...tuned, learns: 'dora', pretrainedRate: 0.5, fewClasses: undefined },
   /** Inputs without text. */
   table: {
     layer: { field: 16 },
@@ -124,3 +129,11 @@ export const networkRecipes = {
 } satisfies Record<string, NetworkRecipe>
 
 export type NetworkName = keyof typeof networkRecipes
+
+/** The recipe of a network for these outputs. */
+export function recipeFor(name: NetworkName, outputs: readonly { readonly state: OutputState }[]): NetworkRecipe {
+  const recipe: NetworkRecipe = networkRecipes[name]
+  if (!recipe.fewClasses) return recipe
+  const { most, ...settings } = recipe.fewClasses
+  return outputs.every(({ state }) => (state.classes?.length ?? 1) <= most) ? { ...recipe, ...settings } : recipe
+}
