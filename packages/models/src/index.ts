@@ -10,7 +10,15 @@ export {
   openDecoder,
   type PretrainedDecoder,
 } from './decoders/pretrained.js'
-export { type TextOptions, TextWriter, type WriterOptions } from './decoders/text.js'
+export {
+  type TextOptions,
+  type TextOptions,
+  TextWriter,
+  TextWriter,
+  type WriterOptions,
+  type WriterOptions,
+  type Writing,
+} from './decoders/text.js'
 export { type DistilEvent, type Distilled, type DistilSettings, distilEncoder } from './distil/distil.js'
 export { distilStatic, type StaticSettings } from './distil/static.js'
 export type { Student } from './distil/student.js'
@@ -34,6 +42,7 @@ export { describeModel, type ModelDescription } from './hub/describe.js'
 export type { PullProgress } from './hub/progress.js'
 export { type PulledModel, type PullOptions, pullModel } from './hub/pull.js'
 export { type HubSettings, hubSettings } from './hub/settings.js'
+export { modelKind } from './kind.js'
 export type { ChatMessage, ChatOptions, Span } from './tokenisers/chat.js'
 export { fromGguf } from './tokenisers/convert/gguf.js'
 export type { AddedToken, ModelJson, TokenizerJson } from './tokenisers/json.js'

@@ -28,6 +28,13 @@ export function decoderOf(config: Config): DecoderArchitecture {
   return known(decoders, config, 'a decoder')
 }
 
+/** Which of the two reads a config.json: an encoder makes vectors of a text, a decoder writes on. Throws ModelsError `unknown-architecture`. */
+export function kindOf(config: Config): 'encoder' | 'decoder' {
+  if (decoders.has(config.text('model_type'))) return 'decoder'
+  known(new Map<string, unknown>([...encoders, ...decoders]), config, 'an encoder or a decoder')
+  return 'encoder'
+}
+
 function known<Architecture>(all: ReadonlyMap<string, Architecture>, config: Config, kind: string): Architecture {
   const type = config.text('model_type')
   const found = all.get(type)

@@ -107,7 +107,10 @@ describe('schemas that are refused, with the keyword and its place', () => {
     [{ type: 'array', items: { $ref: '#' } }, /has no "type", "enum" or "const" \(at #\/items\)/],
     [{ type: 'array' }, /has "items": missing, expected a schema/],
     [{ type: 'text' }, /has "type": "text", expected one of object, array/],
-    [{ type: 'object', additionalProperties: true }, /has "additionalProperties": true, expected false/],
+    [
+      { type: 'object', properties: { a: { type: 'null' } }, additionalProperties: true },
+      /has "additionalProperties": true, expected false, or true where it names no others/,
+    ],
     [
       { type: 'object', properties: { a: { type: 'null' } }, required: ['b'] },
       /has "required": \["b"\], expected names among a/,
@@ -164,6 +167,18 @@ describe('a decoder held to a schema', () => {
   ])('%j', async (schema) => {
     for (let seed = 0; seed < 8; seed++)
       expect(isValid(JSON.parse(await written(writer, { schema, seed, maxTokens: 30 })), schema)).toBe(true)
+  })
+
+  it('writes any object where no properties are named', async () => {
+    const schema = { type: 'object', additionalProperties: true }
+    const rule = schemaRule(schema)
+    for (const value of [{}, { a: [1, { b: null }], 'é "': { c: ['x', [true]] } }, { a: -1.5e9, b: '' }])
+      expect(accepts(rule, JSON.stringify(value))).toBe(true)
+    for (const text of ['[]', '{"a"}', '{"a":1,}', '{a:1}', '{"a":[1,]}']) expect(accepts(rule, text)).toBe(false)
+    for (let seed = 0; seed < 8; seed++) {
+      const found = JSON.parse(await written(writer, { schema, seed, maxTokens: 40 }))
+      expect(typeof found === 'object' && !Array.isArray(found)).toBe(true)
+    }
   })
 
   it('takes no stop words', async () => {

@@ -57,12 +57,29 @@ const kinds: Readonly<Record<string, Kind>> = {
   null: simple(literal('null'), (value) => value === null),
 }
 
+/** Objects within objects that any JSON may have. */
+const DEPTH = 6
+
+/** An object with any members. */
+const freeObject = freeOf(DEPTH).object
+
+function freeOf(depth: number): { object: Rule; array: Rule } {
+  const within = depth > 1 ? Object.values(freeOf(depth - 1)) : []
+  const text = sequence(quote, repeated(character, 0), quote)
+  const number = sequence(whole, optional(fraction), optional(exponent))
+  const value = choice(text, number, ...['true', 'false', 'null'].map(literal), ...within)
+  const list = (open: string, item: Rule, close: string) =>
+    sequence(literal(open), optional(sequence(item, repeated(sequence(comma, item), 0))), literal(close))
+  return { object: list('{', sequence(text, colon, value), '}'), array: list('[', value, ']') }
+}
+
 const annotations = ['$schema', '$id', '$comment', 'title', 'description', 'default', 'examples', 'deprecated']
 
 /**
  * The JSON texts that a schema allows, each written in one way: properties in the order of the schema, at most a space after commas
  * and colons. Known are `type` (also several), `enum`, `const`, `properties`, `required`, `items`, `minItems`, `maxItems`,
- * `minLength`, `maxLength`, `additionalProperties: false` (which always holds) and annotations.
+ * `minLength`, `maxLength`, `additionalProperties: false` (which always holds; `true` where no properties are named: any object, a few
+ * levels deep) and annotations.
  * Throws ModelsError `bad-schema`, which names the keyword and its place.
  */
 export function schemaRule(schema: unknown, path = '#'): Rule {
@@ -139,7 +156,8 @@ function arrayRule(at: Place): Rule {
 
 function objectRule(at: Place): Rule {
   const { properties = {}, required = [], additionalProperties = false } = at.schema
-  if (additionalProperties !== false) throw at.wrong('additionalProperties', 'false')
+  if (additionalProperties === true && !('properties' in at.schema || 'required' in at.schema)) return freeObject
+  if (additionalProperties !== false) throw at.wrong('additionalProperties', 'false, or true where it names no others')
   if (!isObject(properties)) throw at.wrong('properties', 'an object')
   const names = Object.keys(properties)
   if (!Array.isArray(required) || !required.every((name) => names.includes(name as string)))

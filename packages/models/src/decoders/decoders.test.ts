@@ -61,6 +61,23 @@ describe('writing on', () => {
     expect(cut.join('')).toBe(whole.slice(0, whole.indexOf(word)))
   })
 
+  it('counts tokens, and says what ended the text', async () => {
+    const figures = async (prompt: string, options: TextOptions) => {
+      const writing = writer.write(prompt, options)
+      expect(writing.ended).toBeUndefined()
+      for await (const _ of writing);
+      const { promptTokens, tokens, ended } = writing
+      return { promptTokens, tokens, ended }
+    }
+    const promptTokens = writer.tokeniser.encode('a text').ids.length
+    const whole = (await pieces('a text', { maxTokens: 30, seed: 3 })).join('')
+    expect(await figures('a text', { maxTokens: 30, seed: 3 })).toEqual({ promptTokens, tokens: 30, ended: 'length' })
+    const stopped = await figures('a text', { maxTokens: 30, seed: 3, stop: [whole.slice(6, 9)] })
+    expect(stopped).toMatchObject({ promptTokens, ended: 'stop' })
+    expect(stopped.tokens).toBeLessThan(30)
+    expect(await figures('a text', { schema: { const: null } })).toEqual({ promptTokens, tokens: 4, ended: 'stop' })
+  })
+
   it('never goes beyond the positions, and refuses a prompt that fills them', async () => {
     await expect(pieces('x y z '.repeat(52), { maxTokens: 1000, temperature: 0 })).resolves.toBeDefined()
     await expect(pieces('x y z '.repeat(60), {})).rejects.toThrow(/tokens, but the model has 320 positions/)
@@ -68,7 +85,7 @@ describe('writing on', () => {
 
   it('stops when it is told to', async () => {
     const controller = new AbortController()
-    const text = writer.write('a text', { maxTokens: 50, signal: controller.signal })
+    const text = writer.write('a text', { maxTokens: 50, signal: controller.signal })[Symbol.asyncIterator]()
     await text.next()
     controller.abort(new Error('enough'))
     await expect(text.next()).rejects.toThrow('enough')

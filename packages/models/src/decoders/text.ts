@@ -25,6 +25,15 @@ export interface TextOptions extends SamplingOptions {
   readonly signal?: AbortSignal
 }
 
+/** A text as it is written: its pieces, each found when it is asked for, and figures that grow with them. */
+export interface Writing extends AsyncIterable<string> {
+  readonly promptTokens: number
+  /** New tokens so far. */
+  readonly tokens: number
+  /** Set at the end: `stop` where the text ended by itself or at a stop word, `length` where there was no more room. */
+  readonly ended: 'stop' | 'length' | undefined
+}
+
 const passes = { '4bit': quantiseWeightsTo4Bit, int8: quantiseDynamic }
 
 /** Writes texts with a pretrained decoder. One text at a time; `release` it when done. */
@@ -53,11 +62,25 @@ export class TextWriter {
    * The text after a prompt, in pieces as it is found; a piece never ends within a character. A conversation is written down by the
    * model's chat template. Throws ModelsError `text-too-long`, `bad-schema`, `schema-too-long`, the reason of `signal` when it is aborted.
    */
-  async *write(prompt: string | readonly ChatMessage[], options: TextOptions = {}): AsyncGenerator<string> {
-    const { maxTokens = 256, stop = [], schema, signal, ...sampling } = options
+  write(prompt: string | readonly ChatMessage[], options: TextOptions = {}): Writing {
+    const writing: Writing = {
+      promptTokens: 0,
+      tokens: 0,
+      ended: undefined,
+      [Symbol.asyncIterator]: () => this.#write(prompt, options, writing),
+    }
+    return writing
+  }
+
+  async *#write(
+    prompt: string | readonly ChatMessage[],
+    { maxTokens = 256, stop = [], schema, signal, ...sampling }: TextOptions,
+    writing: { -readonly [K in keyof Writing]: Writing[K] },
+  ): AsyncGenerator<string> {
     if (schema && stop.length > 0)
       throw new ModelsError('bad-options', 'A text held to a JSON schema takes no stop words: they would cut it short.')
     const ids = this.#tokens(prompt)
+    writing.promptTokens = ids.length
     const length = Math.min(maxTokens, this.network.options.context - ids.length)
     const json = schema && new JsonText(schema, this.#vocabulary(), { ends: this.ends, length })
     const text = this.tokeniser.decodeStream()
@@ -71,14 +94,15 @@ export class TextWriter {
       mask: json && (() => json.mask()),
     })) {
       signal?.throwIfAborted()
+      writing.tokens++
       json?.take(id)
       const piece = ending.push(text.push(id))
       if (piece) yield piece
-      if (ending.isOver) return
-      if (json?.isOver) break
+      if (ending.isOver || json?.isOver) break
     }
-    const rest = ending.push(text.end()) + ending.end()
+    const rest = ending.isOver ? '' : ending.push(text.end()) + ending.end()
     if (rest) yield rest
+    writing.ended = ending.isOver || json?.isOver || writing.tokens < length ? 'stop' : 'length'
   }
 
   release(): Promise<void> {
