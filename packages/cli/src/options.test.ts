@@ -10,6 +10,9 @@ describe('options', () => {
     ['seed', '0', 0],
     ['port', '65535', 65535],
     ['encoder', 'cnn', 'cnn'],
+    ['model', 'chat=./a/small.gguf', [{ name: 'chat', source: './a/small.gguf' }]],
+    ['model', 'org/name', [{ name: 'name', source: 'org/name' }]],
+    ['model', 'C:\\models\\a=b.gguf', [{ name: 'a=b', source: 'C:\\models\\a=b.gguf' }]],
     ['encoder', 'linear', 'linear'],
   ] as const)('--%s %s', (name, text, value) => {
     expect(optionTable[name].parse(text)).toEqual(value)
@@ -24,6 +27,7 @@ describe('options', () => {
     ['inputs', 'a,,b', 'names separated by commas'],
     ['seed', '-1', 'a whole number of at least 0, found "-1"'],
     ['epochs', '0', 'at least 1'],
+    ['model', 'chat=', 'expected name=folder, name=file.gguf or name=organisation/name, found "chat="'],
     ['port', '70000', 'a port from 0 to 65535'],
     ['encoder', 'bert', 'expected one of auto, linear, tfidf, bag, cnn, bilstm, transformer, pretrained, found "bert"'],
   ] as const)('--%s %s is refused', (name, text, sentence) => {

@@ -69,6 +69,24 @@ function probability(value: string): number {
 /** Every time the option is given adds a text. */
 const several = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
+/** `name=place`, or a place whose last part is the name: what a server calls a model, and where it is. */
+export function models(value: string, before: readonly NamedModel[] = []): NamedModel[] {
+  const given = value.trim()
+  const [head] = given.split('=', 1) as [string]
+  const isNamed = head !== given && !/[/\\]/.test(head)
+  const source = isNamed ? given.slice(head.length + 1) : given
+  const last = source.split(/[/\\]/).findLast((part) => part !== '') ?? ''
+  const name = isNamed ? head : last.replace(/\.gguf$/, '')
+  if (source === '' || name === '')
+    throw new Usage(`expected name=folder, name=file.gguf or name=organisation/name, found ${JSON.stringify(value)}`)
+  return [...before, { name, source }]
+}
+
+interface NamedModel {
+  name: string
+  source: string
+}
+
 function port(value: string): number {
   const number = whole(0)(value)
   if (number > 65_535) throw new Usage(`expected a port from 0 to 65535, found ${value}`)
@@ -141,6 +159,12 @@ export const optionTable = {
     flags: '--cors <origins>',
     description: 'web pages that may use the API with a key, such as https://app.example.com (default: none)',
     parse: list,
+  },
+  model: {
+    flags: '--model <name=place>',
+    description:
+      'answer under /v1 with a model: a folder, a .gguf file or a name on the hub; may be given several times',
+    parse: models,
   },
   exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },
   lang: {

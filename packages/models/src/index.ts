@@ -39,6 +39,7 @@ export {
   removeModel,
 } from './hub/cached-models.js'
 export { describeModel, type ModelDescription } from './hub/describe.js'
+export { locateModel } from './hub/locate.js'
 export type { PullProgress } from './hub/progress.js'
 export { type PulledModel, type PullOptions, pullModel } from './hub/pull.js'
 export { type HubSettings, hubSettings } from './hub/settings.js'

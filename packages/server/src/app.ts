@@ -17,6 +17,7 @@ import { type Access, allow } from './access/index.js'
 import type { App } from './api.js'
 import { allowOrigins } from './cors.js'
 import { isProblemCode, type Problem, problemOf, problems } from './errors.js'
+import { openAiError } from './language/index.js'
 import type { HttpMetrics } from './metrics.js'
 import { placesHidden, withoutPlaces } from './places.js'
 
@@ -46,9 +47,9 @@ export function makeApp({
   /** Origins whose pages may use the API. */
   cors: readonly string[]
 }): App {
-  const hide = placesHidden(dataFolder)
+  const shownProblem = shownProblemOf(dataFolder)
   const answerError = (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) =>
-    answerProblem(error, request, reply, hide)
+    answerProblem(error, request, reply, shownProblem)
   const app = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -86,6 +87,7 @@ export function makeApp({
     request.principal = await access.authenticate({
       headers: request.headers,
       remoteAddress: request.socket.remoteAddress,
+      foreignKeys: isOpenAi(request),
     })
     const { p } = (request.params ?? {}) as { p?: string }
     if (scope !== 'any') allow(request.principal, scope ?? 'admin', p)
@@ -103,30 +105,45 @@ export function makeApp({
   app.setErrorHandler(answerError)
   app.setNotFoundHandler((request, reply) => {
     const detail = `There is nothing at ${request.method} ${request.url.split('?')[0]!.slice(0, 200)}; /api/docs lists the routes.`
-    return sendProblem(reply, problemOf('not-found', detail))
+    return sendProblem(request, reply, problemOf('not-found', detail))
   })
   return app
+}
+
+/** Makes the function that gives the problem document of an error without the places of the server's files. */
+export function shownProblemOf(dataFolder: string): (error: FastifyError | Error) => Problem {
+  const hide = placesHidden(dataFolder)
+  return (error) => withoutPlaces(problemFor(error), hide)
 }
 
 function answerProblem(
   error: FastifyError | Error,
   request: FastifyRequest,
   reply: FastifyReply,
-  hide: (text: string) => string,
+  shownProblem: (error: FastifyError | Error) => Problem,
 ): FastifyReply {
-  const problem = withoutPlaces(problemFor(error), hide)
+  const problem = shownProblem(error)
   const level = problem.status >= 500 ? 'error' : isProblemCode(problem.code) ? problems[problem.code].log : 'debug'
   request.log[level]({ code: problem.code, ...(problem.status >= 500 && { err: error }) }, problem.title)
-  return sendProblem(reply, problem)
+  return sendProblem(request, reply, problem)
 }
 
-function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+/** Asked by a client of OpenAI's API. */
+const isOpenAi = (request: FastifyRequest) => request.url.startsWith('/v1/')
+
+/** Refusals that hold for a while: OpenAI's clients, which ask again after every 429 and 5xx, are told not to. */
+const lasting = ['model-not-loaded', 'quota-exceeded']
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 429 || problem.status === 503) {
     const { retryAfter } = problem
     reply.header('retry-after', String(typeof retryAfter === 'number' ? Math.ceil(retryAfter) : 1))
   }
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  return reply.code(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem)
+  reply.code(problem.status).serializer(JSON.stringify)
+  if (!isOpenAi(request)) return reply.type('application/problem+json').send(problem)
+  if (lasting.includes(problem.code)) reply.header('x-should-retry', 'false')
+  return reply.type('application/json').send(openAiError(problem))
 }
 
 /** Fastify's own codes in our words. */

@@ -29,7 +29,7 @@ export function allowOrigins(app: App, origins: readonly string[]): void {
   const allowed = new Set(origins.map(readOrigin))
   if (allowed.size === 0) return
   app.addHook('onRequest', async (request, reply) => {
-    if (!request.url.startsWith('/api/')) return
+    if (!/^\/(api|v1)\//.test(request.url)) return
     reply.header('vary', 'origin')
     const { origin, 'access-control-request-method': wanted } = request.headers
     if (origin === undefined || !allowed.has(origin)) return

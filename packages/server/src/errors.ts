@@ -16,6 +16,7 @@ export const problems = {
   'key-unknown': { status: 401, title: 'The key is not known.', log: 'info' },
   'key-revoked': { status: 401, title: 'The key was revoked.', log: 'info' },
   'scope-missing': { status: 403, title: 'The key does not allow this.', log: 'info' },
+  'client-gone': { status: 499, title: 'The caller went away before the answer.', log: 'debug' },
   'quota-exceeded': { status: 429, title: 'The channel has used up its quota.', log: 'info' },
   // what is not there
   'unknown-project': { status: 404, title: 'No project has this id.', log: 'debug' },
@@ -29,6 +30,7 @@ export const problems = {
   'unknown-iteration': { status: 404, title: 'The project has no such iteration.', log: 'debug' },
   'unknown-key': { status: 404, title: 'There is no such key.', log: 'debug' },
   'unknown-channel': { status: 404, title: 'There is no such channel.', log: 'debug' },
+  'unknown-model': { status: 404, title: 'The server has no such language model.', log: 'debug' },
   // data
   'empty-file': { status: 400, title: 'The file is empty.', log: 'debug' },
   'missing-column': { status: 400, title: 'A column is missing.', log: 'debug' },
@@ -48,6 +50,8 @@ export const problems = {
   'no-previous': { status: 409, title: 'The endpoint has no earlier champion to go back to.', log: 'debug' },
   'warming-failed': { status: 503, title: 'The model version could not be made ready.', log: 'error' },
   'queue-full': { status: 429, title: 'Too many rows are waiting for this model.', log: 'warn' },
+  'model-not-loaded': { status: 503, title: 'The language model could not be loaded.', log: 'error' },
+  'unsupported-parameter': { status: 400, title: 'The request asks for what is not supported.', log: 'debug' },
   'wrong-output': { status: 400, title: 'The model has no such output.', log: 'debug' },
   'unknown-label': { status: 400, title: 'The label is not one of the classes of the output.', log: 'debug' },
   'bad-value': { status: 400, title: 'The value does not fit the kind of feedback.', log: 'debug' },

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { TokenUse } from './channels/index.js'
 
 export interface HttpMetrics {
   request(method: string, route: string, status: number, seconds: number): void
@@ -26,6 +27,18 @@ export class Metrics implements HttpMetrics {
     labelNames: ['project', 'kind'],
     registers: [this.#registry],
   })
+  readonly #texts = new Counter({
+    name: 'volant_language_texts_total',
+    help: 'Texts written or embedded by language models, by model and channel.',
+    labelNames: ['model', 'channel'],
+    registers: [this.#registry],
+  })
+  readonly #tokens = new Counter({
+    name: 'volant_language_tokens_total',
+    help: 'Tokens of language models, by model, channel and kind (prompt or completion).',
+    labelNames: ['model', 'channel', 'kind'],
+    registers: [this.#registry],
+  })
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'volant_' })
@@ -42,6 +55,12 @@ export class Metrics implements HttpMetrics {
 
   fedBack(project: string, kind: string, count = 1): void {
     this.#feedback.inc({ project, kind }, count)
+  }
+
+  usedTokens({ model, channel, predictions, promptTokens, completionTokens }: Omit<TokenUse, 'key'>): void {
+    this.#texts.inc({ model, channel }, predictions)
+    this.#tokens.inc({ model, channel, kind: 'prompt' }, promptTokens)
+    if (completionTokens > 0) this.#tokens.inc({ model, channel, kind: 'completion' }, completionTokens)
   }
 
   /** A figure that is read when somebody looks. */

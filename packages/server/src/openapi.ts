@@ -14,6 +14,7 @@ const stages: [name: string, description: string][] = [
   ['serve', 'Predictions.'],
   ['improve', 'Feedback, questions, iterations, figures of the loop.'],
   ['access', 'Keys.'],
+  ['language', "Language models, as OpenAI's API."],
   ['operations', 'Health and metrics.'],
 ]
 
@@ -40,7 +41,7 @@ export async function describeApi(app: App): Promise<void> {
       }
       const { response, ...rest } = (schema ?? {}) as { response?: object }
       return {
-        schema: { ...rest, ...(response && { response: { ...response, default: problem } }) } as typeof schema,
+        schema: { ...rest, ...(response && { response: { default: problem, ...response } }) } as typeof schema,
         url,
       }
     },

@@ -4,10 +4,11 @@ import pino, { type Logger } from 'pino'
 import { Access, accessMigrations } from './access/index.js'
 import { accessRoutes } from './access-routes.js'
 import type { App } from './api.js'
-import { makeApp } from './app.js'
-import { Channels, channelKinds, channelsMigrations } from './channels/index.js'
+import { makeApp, shownProblemOf } from './app.js'
+import { Channels, channelKinds, channelsMigrations, tokenKinds } from './channels/index.js'
 import { readOrigin } from './cors.js'
 import { Jobs, jobsMigrations } from './jobs/index.js'
+import { HostedModels, type LanguageOptions, LanguageService, openAiRoutes, tokenRoutes } from './language/index.js'
 import { loopKinds, loopMigrations, makeLoop } from './loop.js'
 import { Metrics } from './metrics.js'
 import { describeApi } from './openapi.js'
@@ -30,6 +31,8 @@ export interface ServerOptions {
   keys?: 'local' | 'always'
   /** Origins whose pages may use the API from a browser, such as https://app.example.com. Default: none. */
   cors?: readonly string[]
+  /** Language models that are answered with under /v1. */
+  language?: LanguageOptions
   /** pino's logger; default logs of level VOLANT_LOG (or warn) to stderr; false: none. */
   logger?: Logger | false
 }
@@ -48,10 +51,19 @@ const PATIENCE = 8000
 
 /**
  * Starts the loop as a service: one process with its database, jobs, models and HTTP app.
- * @throws VolantError port-in-use, bad-host, data-folder-in-use, bad-data-folder, newer-data-folder, bad-static-folder, bad-origin …
+ * @throws VolantError port-in-use, bad-host, data-folder-in-use, bad-data-folder, newer-data-folder, bad-static-folder, bad-origin, bad-models …
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { port = 4600, host = '127.0.0.1', dataFolder, databaseUrl, staticFolder, keys, cors = [] } = options
+  const {
+    port = 4600,
+    host = '127.0.0.1',
+    dataFolder,
+    databaseUrl,
+    staticFolder,
+    keys,
+    cors = [],
+    language = {},
+  } = options
   const log =
     options.logger === false
       ? pino({ level: 'silent' })
@@ -78,7 +90,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
     const store = await openStore({ dataFolder, databaseUrl, migrations, log, onFatal })
     opened.push(() => store.close())
-    const journal = await Journal.open({ store, kinds: { ...channelKinds, ...loopKinds }, log })
+    const journal = await Journal.open({ store, kinds: { ...channelKinds, ...tokenKinds, ...loopKinds }, log })
     opened.push(() => journal.close())
     const channels = await Channels.open({ store, log })
     opened.push(() => channels.close())
@@ -90,6 +102,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics.gauge('volant_journal_waiting', 'Records that wait for the database.', () => journal.stats().waiting)
     const loop = makeLoop({ store, journal, channels, jobs, access, metrics, log })
     opened.push(() => loop.close())
+    const hosted = new HostedModels(language, log)
+    opened.push(() => hosted.close())
+    metrics.gauge('volant_language_models_loaded', 'Language models in memory.', () => hosted.loaded)
+    const service = new LanguageService({ hosted, channels, journal, metrics })
     let ready = false
     const app = makeApp({ access, metrics, log, dataFolder: store.folder, cors })
     await describeApi(app)
@@ -99,10 +115,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       async (api: App) => {
         loop.routes(api)
         accessRoutes(api, { access, channels })
+        tokenRoutes(api, service)
         streams = eventRoutes(api, loop)
       },
       { prefix: '/api/v1' },
     )
+    const problemOf = shownProblemOf(store.folder)
+    await app.register(async (v1: App) => openAiRoutes(v1, { service, problemOf }), { prefix: '/v1' })
     if (staticFolder) await servePage(app, staticFolder)
     const sockets = new Set<Socket>()
     app.server.on('connection', (socket) => {

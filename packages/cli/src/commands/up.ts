@@ -1,19 +1,30 @@
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { command } from '../command.js'
 import { consoleFolder } from '../console-folder.js'
-import { Stopped } from '../terminal/terminal.js'
+import { models as readModel } from '../options.js'
+import { pullProgress } from '../terminal/pull-progress.js'
+import { Stopped, type Terminal } from '../terminal/terminal.js'
 
 export const up = command({
   name: 'up',
   summary: 'Serve the loop: API, page, training and feedback in one process',
   arguments: [],
-  options: ['port', 'host', 'data', 'keys', 'cors', 'json'],
+  options: ['port', 'host', 'data', 'keys', 'cors', 'model', 'quantise', 'threads', 'json'],
   examples: [
     ['volant up', 'http://127.0.0.1:4600, data in ./volant-data'],
     ['volant up --host 0.0.0.0 --port 8080 --data /srv/volant', 'for others too: keys are then needed'],
+    ['volant up --model chat=smollm2.gguf --model words=org/name', "language models, as OpenAI's API under /v1"],
+    ['VOLANT_MODELS=chat=smollm2.gguf volant up --quantise int8', 'the same by the environment, with smaller weights'],
     ['DATABASE_URL=postgres://… volant up', 'on a PostgreSQL server'],
   ],
-  async run(_args, { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, cors, json }, terminal) {
+  async run(
+    _args,
+    { port = 4600, host = '127.0.0.1', data = 'volant-data', keys, cors, model, quantise, threads, json },
+    terminal,
+  ) {
+    const models = model ?? modelsOf(process.env['VOLANT_MODELS'])
+    if (models.length > 0) await fetchModels(models, terminal)
     const { startServer } = await import('@volant/server')
     const { default: closeWithGrace } = await import('close-with-grace')
     const server = await startServer({
@@ -24,6 +35,7 @@ export const up = command({
       cors,
       staticFolder: consoleFolder(),
       databaseUrl: process.env['DATABASE_URL'] || undefined,
+      language: { models, quantise, threads: threads ?? availableParallelism() },
     })
     // Ctrl-C while it started.
     if (terminal.signal.aborted) {
@@ -44,3 +56,28 @@ export const up = command({
     })
   },
 })
+
+type Models = ReturnType<typeof readModel>
+
+/** `name=place,name=place` of the environment. */
+const modelsOf = (text = ''): Models =>
+  text
+    .split(',')
+    .filter((one) => one.trim() !== '')
+    .reduce<Models>((before, one) => readModel(one, before), [])
+
+/** Fetches what is on the hub before the server starts. It starts also without: requests for the model then say why. */
+async function fetchModels(models: Models, terminal: Terminal): Promise<void> {
+  const { locateModel } = await import('@volant/models')
+  for (const { name, source } of models) {
+    const progress = pullProgress(terminal)
+    try {
+      await locateModel(source, { onProgress: progress.onProgress, signal: terminal.signal })
+    } catch (error) {
+      if (terminal.signal.aborted) throw new Stopped()
+      terminal.note(`volant: the model "${name}" is not there yet: ${(error as Error).message}`)
+    } finally {
+      progress.end()
+    }
+  }
+}

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { type Log, type Store, silent, type Tables } from '../store/index.js'
 import { type Quota, QuotaCounter } from './quota.js'
+import { type TokenUseOfDay, usedTokens } from './tokens.js'
 import { dayOf, type UsageOfDay } from './usage.js'
 
 /** How a model reaches its users. */
@@ -116,6 +117,11 @@ export class Channels {
     }))
   }
 
+  /** Use of language models per day, channel, key and model (UTC, `from` and `to` included), as far as it is in the database. */
+  usedTokens(days: { from?: string | undefined; to?: string | undefined }): Promise<TokenUseOfDay[]> {
+    return usedTokens(this.#store.db, days)
+  }
+
   /** Removes the usage of a project, so that the next of its name starts anew. What a running process counted for quotas stays. */
   async forget(trx: Kysely<Tables>, project: string): Promise<void> {
     await trx.deleteFrom('channel_usage').where('project', '=', project).execute()
@@ -149,7 +155,11 @@ export class Channels {
     for (const row of rows) this.#channels.set(row.name, shown(row))
     const { rows: sums } = await sql<{ channel: string; day: string | null; month: string }>`
       select channel, sum(predictions) filter (where day = ${today}) as day, sum(predictions) as month
-      from channel_usage where day >= ${`${today.slice(0, 7)}-01`} and day <= ${today} group by channel`.execute(db)
+      from (
+        select channel, day, predictions from channel_usage
+        union all select channel, day, predictions from token_usage
+      ) as used
+      where day >= ${`${today.slice(0, 7)}-01`} and day <= ${today} group by channel`.execute(db)
     for (const { channel, day, month } of sums) {
       this.#counter(channel).atLeast({ day: Number(day ?? 0), month: Number(month) }, now)
     }

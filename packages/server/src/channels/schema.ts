@@ -22,6 +22,18 @@ declare module '../store/tables.js' {
       errors: string
       feedback: string
     }
+    /** What requests to language models used. */
+    token_usage: {
+      channel: string
+      /** The id of the key; '' where none was needed. */
+      key: string
+      model: string
+      /** UTC, `2026-03-31`. */
+      day: string
+      predictions: string
+      prompt_tokens: string
+      completion_tokens: string
+    }
   }
 }
 
@@ -51,6 +63,22 @@ export const channelsMigrations: Migration[] = [
           primary key (project, channel, version, day)
         )`.execute(db)
       await sql`create index channel_usage_by_channel on channel_usage (channel, day)`.execute(db)
+    },
+  },
+  {
+    name: '0041-token-usage',
+    up: async (db) => {
+      await sql`
+        create table token_usage (
+          channel text not null,
+          key text not null,
+          model text not null,
+          day text not null,
+          predictions bigint not null,
+          prompt_tokens bigint not null,
+          completion_tokens bigint not null,
+          primary key (channel, key, model, day)
+        )`.execute(db)
     },
   },
 ]

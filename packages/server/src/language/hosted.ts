@@ -1,0 +1,166 @@
+import { VolantError } from '@volant/data'
+import { refuse } from '../errors.js'
+import type { Log } from '../store/index.js'
+import type { ModelFacts, Result, Task, ThreadSettings, WriteTask } from './messages.js'
+import { ModelThread, type RunOptions } from './thread.js'
+
+/** A language model that the server answers with under /v1. */
+export interface HostedModel {
+  /** What requests call it. */
+  name: string
+  /** A model's folder, a .gguf file, or a name on the hub. */
+  source: string
+}
+
+export interface LanguageOptions {
+  models?: readonly HostedModel[]
+  /** Threads that share one operation of a model. Default 1. */
+  threads?: number
+  /** Weights in 8-bit or 4-bit whole numbers; default float32. */
+  quantise?: 'int8' | '4bit'
+  /** How long a model that nobody asks stays loaded, in ms. Default 15 minutes. */
+  idleTime?: number
+}
+
+const form = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$/
+/** What a task needs, and where to ask else. */
+const needs = {
+  write: { kind: 'decoder', other: 'makes vectors and writes no texts; ask it at /v1/embeddings' },
+  embed: { kind: 'encoder', other: 'writes texts and makes no vectors; ask it at /v1/chat/completions' },
+} as const
+
+/** The language models of this server: each in a thread of its own, loaded when it is first asked, released when idle. */
+export class HostedModels {
+  readonly #models: ReadonlyMap<string, HostedModel>
+  readonly #settings: Omit<ThreadSettings, 'source'>
+  readonly #idleTime: number
+  readonly #log: Log
+  readonly #threads = new Map<string, ModelThread>()
+  readonly #sweep: NodeJS.Timeout
+  #closed = false
+
+  /** Throws VolantError `bad-models` when names are no names, or not different. */
+  constructor({ models = [], threads = 1, quantise, idleTime = 15 * 60_000 }: LanguageOptions, log: Log) {
+    checkNames(models)
+    this.#models = new Map(models.map((model) => [model.name, model]))
+    this.#settings = { threads, ...(quantise && { quantise }) }
+    this.#idleTime = idleTime
+    this.#log = log
+    this.#sweep = setInterval(() => this.#closeIdle(), Math.min(60_000, idleTime)).unref()
+  }
+
+  get names(): string[] {
+    return [...this.#models.keys()]
+  }
+
+  /** Models that are in memory. */
+  get loaded(): number {
+    return this.#threads.size
+  }
+
+  /** Throws `unknown-model`. */
+  get(name: string): HostedModel {
+    const model = this.#models.get(name)
+    if (model) return model
+    const known =
+      this.names.length > 0
+        ? `it has ${this.names.map((one) => `"${one}"`).join(', ')}`
+        : 'it has none; start it with --model name=folder'
+    throw refuse('unknown-model', `This server has no language model "${name}": ${known}.`, { param: 'model' })
+  }
+
+  /**
+   * Has a model do a task, loading it if need be. Throws `unknown-model`, `model-not-loaded` (which says why),
+   * `bad-request`, `queue-full`.
+   */
+  async run<T extends Task>(name: string, task: T, options: RunOptions): Promise<Result<T>> {
+    const model = this.get(name)
+    for (;;) {
+      const thread = this.#thread(model)
+      const facts = await this.#ready(model, thread)
+      const { kind, other } = needs[task.kind]
+      if (facts.kind !== kind) throw refuse('bad-request', `The model "${name}" ${other}.`, { param: 'model' })
+      if (task.kind === 'write' && facts.kind === 'decoder') refuseEndless(task, facts)
+      if (thread.usable) return thread.run(task, options)
+      if (this.#closed) throw refuse('not-ready', 'The server is stopping.')
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#sweep)
+    const all = [...this.#threads.values()]
+    this.#threads.clear()
+    await Promise.all(all.map((thread) => thread.close()))
+  }
+
+  #thread({ name, source }: HostedModel): ModelThread {
+    const kept = this.#threads.get(name)
+    if (kept?.usable) return kept
+    const thread = new ModelThread({ ...this.#settings, source })
+    this.#threads.set(name, thread)
+    const started = performance.now()
+    thread.ready().then(
+      () => this.#log.info({ model: name, ms: Math.round(performance.now() - started) }, 'language model loaded'),
+      (error) => {
+        this.#log.warn({ model: name, err: error }, 'language model not loaded')
+        this.#drop(name, thread)
+      },
+    )
+    return thread
+  }
+
+  async #ready({ name, source }: HostedModel, thread: ModelThread): Promise<ModelFacts> {
+    try {
+      return await thread.ready()
+    } catch (error) {
+      // Callers know the model by its name; where its files are is the owner's affair.
+      const why = (error as Error).message.replaceAll(source, name).replace(/\.$/, '')
+      throw refuse('model-not-loaded', `The language model "${name}" could not be loaded: ${why}.`, { model: name })
+    }
+  }
+
+  #drop(name: string, thread: ModelThread): void {
+    if (this.#threads.get(name) === thread) this.#threads.delete(name)
+    void thread.close()
+  }
+
+  #closeIdle(): void {
+    for (const [name, thread] of this.#threads) {
+      if (thread.busy || Date.now() - thread.usedAt < this.#idleTime) continue
+      this.#log.info({ model: name }, 'language model released')
+      this.#drop(name, thread)
+    }
+  }
+}
+
+/** Characters that the longest tokens of vocabularies have. */
+const LONGEST_TOKEN = 256
+
+/** Refuses what cannot fit before it is divided into tokens, which would take long. */
+function refuseEndless({ prompt }: WriteTask, { positions }: { positions: number }): void {
+  const texts = typeof prompt === 'string' ? [prompt] : prompt.map(({ content }) => String(content))
+  const length = texts.reduce((sum, text) => sum + text.length, 0)
+  if (length > positions * LONGEST_TOKEN)
+    throw refuse(
+      'bad-request',
+      `The prompt has ${length} characters, but the model has ${positions} positions for tokens; shorten the prompt.`,
+    )
+}
+
+function checkNames(models: readonly HostedModel[]): void {
+  const seen = new Set<string>()
+  for (const { name } of models) {
+    if (!form.test(name))
+      throw new VolantError(
+        'bad-models',
+        `"${name}" cannot be the name of a language model; expected letters, digits, ".", "_", ":" and "-", at most 80.`,
+        { name },
+      )
+    if (seen.has(name))
+      throw new VolantError('bad-models', `Two language models are called "${name}"; give each a name of its own.`, {
+        name,
+      })
+    seen.add(name)
+  }
+}

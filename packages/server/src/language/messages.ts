@@ -1,0 +1,61 @@
+import type { ChatMessage, JsonSchema } from '@volant/models'
+
+/** What a model thread opens. */
+export interface ThreadSettings {
+  /** A model's folder, a .gguf file, or a name on the hub. */
+  source: string
+  threads: number
+  quantise?: 'int8' | '4bit'
+}
+
+/** What an opened model is. */
+export type ModelFacts = { kind: 'decoder'; positions: number } | { kind: 'encoder'; width: number }
+
+export interface Sampling {
+  maxTokens: number
+  temperature?: number
+  topP?: number
+  topK?: number
+  repetitionPenalty?: number
+  stop?: string[]
+  seed: number
+  schema?: JsonSchema
+}
+
+/** A text to write: after a conversation or a prompt. */
+export interface WriteTask {
+  kind: 'write'
+  prompt: string | ChatMessage[]
+  sampling: Sampling
+}
+
+/** Texts to make vectors of. */
+interface EmbedTask {
+  kind: 'embed'
+  texts: string[]
+}
+
+export type Task = WriteTask | EmbedTask
+
+export interface Written {
+  promptTokens: number
+  tokens: number
+  /** `stopped`: nobody waits for it any more. */
+  ended: 'stop' | 'length' | 'stopped'
+}
+
+interface Embedded {
+  vectors: Float32Array[]
+  tokens: number
+}
+
+/** What a task gives. */
+export type Result<T extends Task> = T extends WriteTask ? Written : Embedded
+
+export type ToModel = { kind: 'do'; id: number; task: Task } | { kind: 'stop'; id: number } | { kind: 'close' }
+export type FromModel =
+  | { kind: 'ready'; facts: ModelFacts }
+  | { kind: 'broken'; message: string }
+  | { kind: 'piece'; id: number; text: string }
+  | { kind: 'done'; id: number; result: Written | Embedded }
+  | { kind: 'failed'; id: number; code: string | undefined; message: string }
