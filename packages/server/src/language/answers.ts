@@ -1,5 +1,5 @@
 import { newId } from '../store/index.js'
-import type { Written } from './messages.js'
+import type { Embedded, Written } from './messages.js'
 
 interface Usage {
   prompt_tokens: number
@@ -83,4 +83,26 @@ export function completionForm(model: string, includeUsage: boolean) {
     last: (written: Written) => part('', finishOf(written)),
     usage: (written: Written) => ({ ...common, choices: [], usage: usageOf(written) }),
   } satisfies AnswerForm<unknown>
+}
+
+/** The answer of /v1/embeddings: vectors as numbers or, in base64, as little-endian float32. */
+export function embeddingAnswer(model: string, { vectors, tokens }: Embedded, base64: boolean) {
+  return {
+    object: 'list' as const,
+    model,
+    data: vectors.map((vector, index) => ({
+      object: 'embedding' as const,
+      index,
+      embedding: base64 ? base64Of(vector) : Array.from(vector),
+    })),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  }
+}
+
+function base64Of(vector: Float32Array): string {
+  const bytes = Buffer.alloc(vector.length * 4)
+  vector.forEach((value, at) => {
+    bytes.writeFloatLE(value, at * 4)
+  })
+  return bytes.toString('base64')
 }

@@ -1,7 +1,15 @@
 import { VolantError } from '@volant/data'
 import { refuse } from '../errors.js'
 import type { Log } from '../store/index.js'
-import type { ModelFacts, Result, Task, ThreadSettings, WriteTask } from './messages.js'
+import {
+  type EmbedTask,
+  LONGEST_TOKEN,
+  type ModelFacts,
+  type Result,
+  type Task,
+  type ThreadSettings,
+  type WriteTask,
+} from './messages.js'
 import { ModelThread, type RunOptions } from './thread.js'
 
 /** A language model that the server answers with under /v1. */
@@ -81,6 +89,7 @@ export class HostedModels {
       const { kind, other } = needs[task.kind]
       if (facts.kind !== kind) throw refuse('bad-request', `The model "${name}" ${other}.`, { param: 'model' })
       if (task.kind === 'write' && facts.kind === 'decoder') refuseEndless(task, facts)
+      if (task.kind === 'embed' && facts.kind === 'encoder') refuseOtherWidth(task, facts)
       if (thread.usable) return thread.run(task, options)
       if (this.#closed) throw refuse('not-ready', 'The server is stopping.')
     }
@@ -134,9 +143,6 @@ export class HostedModels {
   }
 }
 
-/** Characters that the longest tokens of vocabularies have. */
-const LONGEST_TOKEN = 256
-
 /** Refuses what cannot fit before it is divided into tokens, which would take long. */
 function refuseEndless({ prompt }: WriteTask, { positions }: { positions: number }): void {
   const texts = typeof prompt === 'string' ? [prompt] : prompt.map(({ content }) => String(content))
@@ -146,6 +152,12 @@ function refuseEndless({ prompt }: WriteTask, { positions }: { positions: number
       'bad-request',
       `The prompt has ${length} characters, but the model has ${positions} positions for tokens; shorten the prompt.`,
     )
+}
+
+function refuseOtherWidth({ width: asked }: EmbedTask, { width }: { width: number }): void {
+  if (asked === undefined || asked === width) return
+  const sentence = `Vectors of this model have ${width} dimensions, not ${asked}, and are not cut; leave "dimensions" out.`
+  throw refuse('unsupported-parameter', sentence, { param: 'dimensions' })
 }
 
 function checkNames(models: readonly HostedModel[]): void {

@@ -8,6 +8,9 @@ export interface ThreadSettings {
   quantise?: 'int8' | '4bit'
 }
 
+/** Characters that the longest tokens of vocabularies have. */
+export const LONGEST_TOKEN = 256
+
 /** What an opened model is. */
 export type ModelFacts = { kind: 'decoder'; positions: number } | { kind: 'encoder'; width: number }
 
@@ -30,9 +33,11 @@ export interface WriteTask {
 }
 
 /** Texts to make vectors of. */
-interface EmbedTask {
+export interface EmbedTask {
   kind: 'embed'
   texts: string[]
+  /** Numbers that the caller wants a vector to have; default the model's. */
+  width?: number
 }
 
 export type Task = WriteTask | EmbedTask
@@ -44,7 +49,7 @@ export interface Written {
   ended: 'stop' | 'length' | 'stopped'
 }
 
-interface Embedded {
+export interface Embedded {
   vectors: Float32Array[]
   tokens: number
 }

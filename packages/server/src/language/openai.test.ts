@@ -7,6 +7,7 @@ import { fixture } from './language.testing.js'
 
 const folder = process.env['VOLANT_TEST_MODELS']
 const smollm = path.join(folder ?? '', 'smollm2.gguf')
+const minilm = path.join(folder ?? '', 'minilm')
 
 /** The real client against a real server. */
 let server: TestServer
@@ -16,6 +17,8 @@ beforeAll(async () => {
     { name: 'tiny', source: fixture('writer') },
     { name: 'missing', source: '/not/there' },
     { name: 'smollm', source: smollm },
+    { name: 'letters', source: fixture('letters') },
+    { name: 'minilm', source: minilm },
   ]
   server = await TestServer.start({ keys: 'always', language: { models, threads: 2 } })
   const headers = { authorization: `Bearer ${server.server.ownerKey}` }
@@ -30,7 +33,7 @@ describe("OpenAI's client", () => {
   it('lists models', async () => {
     const ids: string[] = []
     for await (const { id } of client.models.list()) ids.push(id)
-    expect(ids).toEqual(['tiny', 'missing', 'smollm'])
+    expect(ids).toEqual(['tiny', 'missing', 'smollm', 'letters', 'minilm'])
     expect(await client.models.retrieve('tiny')).toMatchObject({ id: 'tiny', object: 'model' })
     await expect(client.models.retrieve('gpt-4o')).rejects.toBeInstanceOf(OpenAI.NotFoundError)
   })
@@ -94,6 +97,16 @@ describe("OpenAI's client", () => {
     expect(choices[0]!.finish_reason).toBe('length')
   })
 
+  it('embeds texts, as numbers and in base64', async () => {
+    const input = ['abc abd', 'b', 'Zürich 😀']
+    const { data, usage } = await client.embeddings.create({ model: 'letters', input })
+    const plain = await client.embeddings.create({ model: 'letters', input, encoding_format: 'float' })
+    expect(data.map(({ index }) => index)).toEqual([0, 1, 2])
+    expect(data).toEqual(plain.data)
+    expect(usage).toEqual(plain.usage)
+    expect(usage.prompt_tokens).toBeGreaterThan(6)
+  })
+
   it('throws what the server refuses', async () => {
     const refused = (options: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>) =>
       client.chat.completions.create({ model: 'tiny', messages, ...options }).catch((error) => error)
@@ -112,5 +125,13 @@ describe("OpenAI's client", () => {
       max_tokens: 24,
     })
     expect(choices[0]!.message.content).toContain('Paris')
+  })
+  it.skipIf(!existsSync(minilm))('asks MiniLM (VOLANT_TEST_MODELS/minilm)', { timeout: 120_000 }, async () => {
+    const input = ['Where is my card?', 'My card has not arrived.', 'The weather is fine today.']
+    const { data } = await client.embeddings.create({ model: 'minilm', input })
+    const [card, arrived, weather] = data.map(({ embedding }) => embedding)
+    const likeness = (a: number[], b: number[]) => a.reduce((sum, value, at) => sum + value * b[at]!, 0)
+    expect(likeness(card!, card!)).toBeCloseTo(1, 4)
+    expect(likeness(card!, arrived!)).toBeGreaterThan(likeness(card!, weather!) + 0.3)
   })
 })

@@ -1,5 +1,13 @@
-import { locateModel, modelKind, openDecoder, TextWriter } from '@volant/models'
-import type { ModelFacts, Result, Task, ThreadSettings, WriteTask } from './messages.js'
+import { locateModel, modelKind, openDecoder, openEncoder, TextEmbedder, TextWriter } from '@volant/models'
+import {
+  type EmbedTask,
+  LONGEST_TOKEN,
+  type ModelFacts,
+  type Result,
+  type Task,
+  type ThreadSettings,
+  type WriteTask,
+} from './messages.js'
 
 /** A loaded model; it does one task at a time. */
 export interface OpenedModel {
@@ -14,7 +22,11 @@ export async function openModel({ source, threads, quantise }: ThreadSettings): 
   const place = await locateModel(source)
   if ((await modelKind(place)) === 'decoder')
     return decoderModel(await TextWriter.open(await openDecoder(place, source), { threads, quantise }))
-  throw new Error('its architecture is an encoder, and this server serves decoders only')
+  if (quantise === '4bit') throw new Error('it is an encoder, whose weights are float32 or int8, not 4bit')
+  const encoder = await openEncoder(place, source)
+  // This is a thread of its own already.
+  const embedder = await TextEmbedder.open(encoder, { threads, worker: false, ...(quantise && { quantise }) })
+  return encoderModel(embedder, encoder.description.longest)
 }
 
 function decoderModel(writer: TextWriter): OpenedModel {
@@ -36,5 +48,19 @@ function decoderModel(writer: TextWriter): OpenedModel {
     facts: { kind: 'decoder', positions: writer.network.options.context },
     run: (task, signal, onPiece) => write(task as WriteTask, signal, onPiece) as never,
     release: () => writer.release(),
+  }
+}
+
+/** Texts are cut after `longest` tokens; what lies far beyond is not even divided into tokens. */
+function encoderModel(embedder: TextEmbedder, longest: number): OpenedModel {
+  const embed = ({ texts }: EmbedTask, signal: AbortSignal) =>
+    embedder.embed(
+      texts.map((text) => text.slice(0, longest * LONGEST_TOKEN)),
+      { signal },
+    )
+  return {
+    facts: { kind: 'encoder', width: embedder.width },
+    run: (task, signal) => embed(task as EmbedTask, signal) as never,
+    release: () => embedder.release(),
   }
 }

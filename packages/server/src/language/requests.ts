@@ -1,8 +1,15 @@
 import type { ChatMessage, JsonSchema } from '@volant/models'
 import { refuse } from '../errors.js'
-import type { Sampling, WriteTask } from './messages.js'
+import type { EmbedTask, Sampling, WriteTask } from './messages.js'
 import { checkParameters } from './parameters.js'
-import { type ChatRequest, type CompletionRequest, chatRequest, completionRequest } from './schema.js'
+import {
+  type ChatRequest,
+  type CompletionRequest,
+  chatRequest,
+  completionRequest,
+  type EmbeddingRequest,
+  embeddingRequest,
+} from './schema.js'
 
 /** New tokens where a request names no limit. */
 const USUAL_TOKENS = 1024
@@ -26,6 +33,13 @@ export function chatTask(body: ChatRequest): WriteTask {
 export function completionTask(body: CompletionRequest): WriteTask {
   checkParameters(body, Object.keys(completionRequest.shape))
   return { kind: 'write', prompt: body.prompt, sampling: samplingOf(body, body.max_tokens) }
+}
+
+/** What an embedding request asks of a model. Throws `unsupported-parameter`. */
+export function embedTask(body: EmbeddingRequest): EmbedTask {
+  checkParameters(body, Object.keys(embeddingRequest.shape))
+  const { input, dimensions } = body
+  return { kind: 'embed', texts: [input].flat(), ...(dimensions != null && { width: dimensions }) }
 }
 
 function samplingOf(body: CompletionRequest | ChatRequest, maxTokens: number | null | undefined): Sampling {

@@ -3,10 +3,10 @@ import { z } from 'zod'
 import type { App } from '../api.js'
 import type { Problem } from '../errors.js'
 import { time } from '../schema.js'
-import { type AnswerForm, chatForm, completionForm } from './answers.js'
+import { type AnswerForm, chatForm, completionForm, embeddingAnswer } from './answers.js'
 import type { WriteTask } from './messages.js'
 import { openAiError } from './openai-error.js'
-import { chatTask, completionTask } from './requests.js'
+import { chatTask, completionTask, embedTask } from './requests.js'
 import {
   type ChatRequest,
   type CompletionRequest,
@@ -14,6 +14,8 @@ import {
   chatRequest,
   completion,
   completionRequest,
+  embeddingRequest,
+  embeddings,
   hostedModel,
   hostedModels,
   openAiErrorSchema,
@@ -85,6 +87,23 @@ export function openAiRoutes(app: App, parts: Parts): void {
         task: completionTask(request.body),
         form: completionForm(request.body.model, includesUsage(request.body)),
       }),
+  })
+  app.route({
+    method: 'POST',
+    url: '/embeddings',
+    config: { scope: 'predict' },
+    schema: {
+      tags,
+      summary: 'Turn texts into vectors',
+      body: embeddingRequest,
+      response: { 200: embeddings, default: openAiErrorSchema },
+    },
+    // Built here and large: written as it is, without a second walk over every number.
+    serializerCompiler: () => JSON.stringify,
+    handler: async ({ body, principal }, reply) => {
+      const found = await parts.service.run(principal, body.model, embedTask(body), { signal: goneSignal(reply) })
+      return embeddingAnswer(body.model, found, body.encoding_format === 'base64')
+    },
   })
 }
 

@@ -48,6 +48,16 @@ export const completionRequest = z.looseObject({
 })
 export type CompletionRequest = z.output<typeof completionRequest>
 
+export const embeddingRequest = z.looseObject({
+  model,
+  input: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(2048)], {
+    error: 'expected a text or a list of at most 2048 texts, none of them empty; token ids are not supported',
+  }),
+  encoding_format: z.enum(['float', 'base64']).nullish(),
+  dimensions: z.int().min(1).nullish(),
+})
+export type EmbeddingRequest = z.output<typeof embeddingRequest>
+
 const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() })
 const finish = z.enum(['stop', 'length'])
 const answer = { id: z.string(), created: z.number(), model: z.string(), usage }
@@ -76,6 +86,21 @@ export const completion = z
     ),
   })
   .meta({ id: 'Completion' })
+
+export const embeddings = z
+  .object({
+    object: z.literal('list'),
+    model: z.string(),
+    data: z.array(
+      z.object({
+        object: z.literal('embedding'),
+        index: z.number(),
+        embedding: z.union([z.array(z.number()), z.string()]).meta({ description: 'base64: little-endian float32.' }),
+      }),
+    ),
+    usage: usage.omit({ completion_tokens: true }),
+  })
+  .meta({ id: 'Embeddings' })
 
 export const hostedModel = z
   .object({

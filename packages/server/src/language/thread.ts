@@ -150,6 +150,7 @@ export class ModelThread {
     this.#running = null
     this.#usualSeconds = (this.#usualSeconds + (performance.now() - this.#startedAt) / 1000) / 2
     if (message.kind === 'done') asked.done(message.result as never)
+    else if (asked.signal.aborted) asked.failed(asked.signal.reason)
     else if (message.code !== undefined && refused.includes(message.code))
       asked.failed(refuse('bad-request', message.message))
     else asked.failed(new Error(message.message))
