@@ -10,14 +10,12 @@ export {
   openDecoder,
   type PretrainedDecoder,
 } from './decoders/pretrained.js'
-export {
-  type TextOptions,
-  type TextOptions,
-  TextWriter,
-  TextWriter,
-  type WriterOptions,
-  type WriterOptions,
-  type Writing,
+export type {
+  TextOptions,
+  TextOptions,
+  WriterOptions,
+  WriterOptions,
+  Writing,
 } from './decoders/text.js'
 export { type DistilEvent, type Distilled, type DistilSettings, distilEncoder } from './distil/distil.js'
 export { distilStatic, type StaticSettings } from './distil/static.js'
