@@ -56,10 +56,18 @@ function isBranch(item: unknown): item is object {
   return item instanceof Branch || Array.isArray(item) || Object.getPrototypeOf(item) === Object.prototype
 }
 
-/** First values of all parameters by path, the same for the same seed; each parameter has a random stream of its own. */
-export function initialise(model: object, seed: number): Map<string, Tensor> {
+/**
+ * First values of all parameters by path, but of those that are `known` already; the same for the same seed, since each parameter
+ * has a random stream of its own.
+ */
+export function initialise(
+  model: object,
+  seed: number,
+  known: ReadonlyMap<string, unknown> = new Map(),
+): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
   for (const [parameter, path] of walk(model).parameters) {
+    if (known.has(path)) continue
     const data = parameter.initialiser(parameter.shape, new Random(seed, `initialise/${path}`))
     tensors.set(path, { dtype: 'float32', dims: parameter.shape, data })
   }

@@ -2,7 +2,7 @@ import { printShape, readSafetensors, type Tensor, writeSafetensors } from '@vol
 import { readIfThere, writeWhole } from '#platform'
 import { NnError } from '../errors.js'
 import type { LossScale } from './loss-scale.js'
-import type { EpochRecord } from './settings.js'
+import type { EpochRecord, Validation } from './settings.js'
 
 /** Where a run stands between two updates, apart from its tensors. */
 export interface Progress {
@@ -15,6 +15,8 @@ export interface Progress {
   bestScore: number
   bestEpoch: number
   stoppedEarly: boolean
+  /** Validation before the first update, where it was asked for. */
+  first?: Validation
   /** Of a training in float16. */
   lossScale?: LossScale
 }

@@ -1,18 +1,24 @@
 import { elementCount, type Tensor } from '@volant/graph'
-import { initialise } from '../modules/tree.js'
+import { NnError } from '../errors.js'
+import { initialise, walk } from '../modules/tree.js'
 import { averagePath } from '../optimisers/averaging.js'
 import type { TrainingPrograms } from './compile.js'
 
 /**
- * What a training begins with, by path: first weights drawn by the seed, zeros for the state of the optimiser, averages equal to
- * the weights. `runtime.write` it before the first step of the compiled programs.
+ * What a training begins with, by path: first weights, those given and else drawn by the seed, zeros for the state of the
+ * optimiser, averages equal to the weights. `runtime.write` it before the first step of the compiled programs. Throws NnError
+ * `bad-settings` for a given weight that does not fit.
  */
 export function firstState(
   model: object,
   { slots, averaged }: Pick<TrainingPrograms, 'slots' | 'averaged'>,
   seed: number,
+  given: ReadonlyMap<string, Tensor> = new Map(),
 ): Record<string, Tensor> {
-  const weights = Object.fromEntries(initialise(model, seed))
+  const drawn = initialise(model, seed, given)
+  const weights: Record<string, Tensor> = {}
+  for (const [{ shape }, path] of walk(model).parameters)
+    weights[path] = drawn.get(path) ?? fitting(path, given.get(path)!, shape)
   const averages = [...averaged].map((path) => [averagePath(path), weights[path]!] as const)
   return { ...weights, ...zeros(slots), ...Object.fromEntries(averages) }
 }
@@ -25,4 +31,14 @@ export function zeros(shapes: Iterable<readonly [path: string, dims: readonly nu
       { dtype: 'float32', dims, data: new Float32Array(elementCount(dims)) } satisfies Tensor,
     ]),
   )
+}
+
+function fitting(path: string, given: Tensor, shape: readonly number[]): Tensor {
+  if (given.dtype === 'float32' && String(given.dims) === String(shape)) return given
+  const [expected, found] = [`float32 [${shape.join(', ')}]`, `${given.dtype} [${given.dims.join(', ')}]`]
+  throw new NnError('bad-settings', `train: initial "${path}" is ${found}, expected ${expected}`, {
+    path,
+    expected,
+    found,
+  })
 }

@@ -55,13 +55,21 @@ export interface TrainSettings extends Omit<TrainingGraph, 'accumulate' | 'paral
   readonly predict?: (context: Context, inputs: Inputs) => Readonly<Record<string, Value>>
   /** Called after each epoch, the first of which is 1; the weights with the lowest score are the result. */
   readonly validate?: (predict: Predict, epoch: number) => Promise<Validation>
+  /** Validate also before the first update, as epoch 0; it is no candidate for the best weights. */
+  readonly validateFirst?: boolean
   /** Stop after `patience` epochs without a better score. */
   readonly earlyStopping?: { readonly patience: number }
   /**
    * Save all state every `every` updates and at the end; an existing file of the same run is resumed, to the same bytes as
-   * without the break. `key` names what the program cannot see, such as the version of the data.
+   * without the break. `key` names what the program cannot see, such as the version of the data. `leaveFrozen` leaves out what is
+   * frozen and among `initial`, which must then be given again to go on.
    */
-  readonly checkpoint?: { readonly file: string; readonly every: number; readonly key?: string }
+  readonly checkpoint?: {
+    readonly file: string
+    readonly every: number
+    readonly key?: string
+    readonly leaveFrozen?: boolean
+  }
   /**
    * Processes that train this model together, from `joinProcesses`: each takes its share of every batch and all make the same
    * updates. Rank 0 writes the checkpoint, which all must be able to read; it can be resumed by any number of processes.
@@ -112,6 +120,8 @@ export interface EpochRecord {
 export interface TrainResult {
   /** The best weights by path, or the last where nothing validates. */
   readonly parameters: Map<string, Tensor>
+  /** Of `validateFirst`. */
+  readonly first?: Validation
   readonly history: readonly EpochRecord[]
   readonly steps: number
   /** Epoch whose weights these are. */

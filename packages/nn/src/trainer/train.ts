@@ -1,6 +1,7 @@
 import type { Tensor } from '@volant/graph'
 import { hashOf } from '#platform'
 import { NnError } from '../errors.js'
+import { matchesAny } from '../modules/paths.js'
 import { parameterCount, walk } from '../modules/tree.js'
 import { averagePath, averagingScalars } from '../optimisers/averaging.js'
 import { optimiserScalars } from '../optimisers/update.js'
@@ -81,6 +82,8 @@ class Run {
   #savedStep = -1
   /** State that is zero between updates: accumulated gradients. */
   readonly #passing: ReadonlySet<string>
+  /** Weights that stay as they were given. */
+  readonly #fixed: ReadonlyMap<string, Tensor>
 
   private constructor(
     readonly settings: TrainSettings,
@@ -92,6 +95,11 @@ class Run {
     this.#stepsPerEpoch = stepsPerEpoch(this.#order)
     this.#totalSteps = Math.min(epochs * this.#stepsPerEpoch, maxSteps)
     this.#passing = new Set(Object.values(programs.programs).flatMap(({ clear }) => clear))
+    const { freeze = [], initial = new Map<string, Tensor>() } = settings
+    const paths = [...walk(settings.model).parameters.values()]
+    this.#fixed = new Map(
+      paths.filter((path) => initial.has(path) && matchesAny(freeze, path)).map((path) => [path, initial.get(path)!]),
+    )
     this.#fingerprint = settings.checkpoint || settings.parallel ? this.#takeFingerprint() : ''
     this.#clock = new Clock(this.#totalSteps)
   }
@@ -130,6 +138,7 @@ class Run {
       await this.#endEpoch()
       await this.#save(true)
     }
+    if (settings.validateFirst && progress.step === 0) progress.first = await this.#validate(0)
     const ahead = new BatchesAhead(settings.data, this.#stepsFrom(first), random, share)
     for (let step = await ahead.take(); step; step = await ahead.take()) {
       // 1) one update, while the next batch is being made
@@ -149,9 +158,9 @@ class Run {
   }
 
   async result(): Promise<Omit<TrainResult, 'seconds'>> {
-    const { history, step, bestEpoch, stoppedEarly } = this.#progress
+    const { first, history, step, bestEpoch, stoppedEarly } = this.#progress
     const parameters = this.#best.size > 0 ? this.#best : await this.#readParameters()
-    return { parameters, history, steps: step, bestEpoch: bestEpoch || history.length, stoppedEarly }
+    return { parameters, first, history, steps: step, bestEpoch: bestEpoch || history.length, stoppedEarly }
   }
 
   async #update({ batches, rows }: MadeStep): Promise<void> {
@@ -260,45 +269,43 @@ class Run {
   /** Unless this step is saved, or `again`. */
   async #save(again = false): Promise<void> {
     if (!this.settings.checkpoint || (this.settings.parallel?.rank ?? 0) > 0) return
-    const { file } = this.settings.checkpoint
+    const { file, leaveFrozen } = this.settings.checkpoint
     const { step } = this.#progress
     if (step === this.#savedStep && !again) return
-    const state = Object.fromEntries(
-      Object.entries(await this.runtime.read()).filter(([path]) => !this.#passing.has(path)),
-    )
-    await saveCheckpoint(file, this.#fingerprint, { progress: this.#progress, state, best: this.#best })
+    const state = await this.runtime.read([...this.#stateDims().keys()])
+    const best = new Map([...this.#best].filter(([path]) => !(leaveFrozen && this.#fixed.has(path))))
+    await saveCheckpoint(file, this.#fingerprint, { progress: this.#progress, state, best })
     this.#savedStep = step
     this.settings.onEvent?.({ type: 'checkpoint', step, file })
   }
 
   async #resume({ progress, state, best }: Checkpoint): Promise<void> {
     this.#progress = progress
-    this.#best = best
+    this.#best = best.size > 0 ? new Map([...this.#fixed, ...best]) : best
     this.#savedStep = progress.step
     this.#clock.start(progress.step)
     const passing = [...this.programs.slots].filter(([path]) => this.#passing.has(path))
-    await this.runtime.write({ ...zeros(passing), ...state })
+    await this.runtime.write({ ...Object.fromEntries(this.#fixed), ...zeros(passing), ...state })
   }
 
   #firstState(): Record<string, Tensor> {
     const { model, seed, initial } = this.settings
-    const { slots, averaged } = this.programs
-    const state = firstState(model, this.programs, seed)
-    for (const path of walk(model).parameters.values()) state[path] = chosen(path, state[path]!, initial?.get(path))
-    for (const [path, dims] of slots) {
+    const state = firstState(model, this.programs, seed, initial)
+    for (const [path, dims] of this.programs.slots) {
       const given = initial?.get(path)
       if (given?.dtype === 'float32' && String(given.dims) === String(dims) && !this.#passing.has(path))
         state[path] = given
     }
-    for (const path of averaged) state[averagePath(path)] = state[path]!
+    for (const path of this.programs.averaged) state[averagePath(path)] = state[path]!
     return state
   }
 
   /** What a checkpoint of this run holds. */
   #stateDims(): Map<string, readonly number[]> {
-    const parameters = [...walk(this.settings.model).parameters].map(([{ shape }, path]) => [path, shape] as const)
-    const slots = [...this.programs.slots].filter(([path]) => !this.#passing.has(path))
-    return new Map([...parameters, ...slots])
+    const { model, checkpoint } = this.settings
+    const left = (path: string) => this.#passing.has(path) || (checkpoint?.leaveFrozen && this.#fixed.has(path))
+    const parameters = [...walk(model).parameters].map(([{ shape }, path]) => [path, shape] as const)
+    return new Map([...parameters, ...this.programs.slots].filter(([path]) => !left(path)))
   }
 
   *#stepsFrom(first: number) {
@@ -316,8 +323,8 @@ class Run {
     const { averaged } = this.programs
     const paths = [...walk(this.settings.model).parameters.values()]
     const resident = (path: string) => (averaged.has(path) ? averagePath(path) : path)
-    const tensors = await this.runtime.read(paths.map(resident))
-    return new Map(paths.map((path) => [path, tensors[resident(path)]!]))
+    const tensors = await this.runtime.read(paths.filter((path) => !this.#fixed.has(path)).map(resident))
+    return new Map(paths.map((path) => [path, this.#fixed.get(path) ?? tensors[resident(path)]!]))
   }
 
   /** Everything that decides the result and can be seen: programs, optimiser, rates, order, key of the data. */
@@ -350,15 +357,3 @@ const alone = (settings: TrainSettings): TrainingGraph => ({
   accumulate: (settings.accumulate ?? 1) > 1,
   parallel: false,
 })
-
-/** The given first weights, if they fit, else the initialised ones. */
-function chosen(path: string, initialised: Tensor, given: Tensor | undefined): Tensor {
-  if (!given) return initialised
-  if (given.dtype === 'float32' && String(given.dims) === String(initialised.dims)) return given
-  const [expected, found] = [initialised, given].map(({ dtype, dims }) => `${dtype} [${dims.join(', ')}]`)
-  throw new NnError('bad-settings', `train: initial "${path}" is ${found}, expected ${expected}`, {
-    path,
-    expected,
-    found,
-  })
-}
