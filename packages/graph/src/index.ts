@@ -198,6 +198,8 @@ export {
   SafetensorsError,
   type SafetensorsHeader,
   safetensorsHeaderLength,
+  safetensorsStart,
+  type TensorInfo,
   writeSafetensors,
 } from './safetensors.js'
 export {

@@ -134,35 +134,55 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0)
 
+/** dtype and dims of a tensor that is to be written. */
+export type TensorInfo = Pick<Tensor, 'dtype' | 'dims'>
+
 /**
- * Writes a .safetensors file: tensors ordered by falling element size, then name, so that each is aligned; the same tensors
- * give the same bytes. Throws SafetensorsError when a tensor's data does not fit its shape.
+ * What a .safetensors file begins with, and the names of its tensors in the order in which their bytes follow, without gaps: by
+ * falling element size, then name, so that each is aligned. For files too large to be made in memory.
  */
-export function writeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
+export function safetensorsStart(
+  tensors: ReadonlyMap<string, TensorInfo>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array {
+): { start: Uint8Array; order: string[]; dataBytes: number } {
   const ordered = [...tensors].sort(
     ([a, x], [b, y]) => bytesPerElement(y.dtype) - bytesPerElement(x.dtype) || (a < b ? -1 : 1),
   )
   const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
   let end = 0
-  for (const [name, { dtype, dims, data }] of ordered) {
+  for (const [name, { dtype, dims }] of ordered) {
+    if (name === '__metadata__') throw new SafetensorsError('A tensor cannot be named __metadata__')
+    const bytes = elementCount(dims) * bytesPerElement(dtype)
+    entries.push([name, { dtype: formatNames[dtype], shape: dims, data_offsets: [end, end + bytes] }])
+    end += bytes
+  }
+  const header = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)))
+  const length = 8 + Math.ceil(header.byteLength / 8) * 8
+  const start = new Uint8Array(length).fill(0x20, 8 + header.byteLength)
+  new DataView(start.buffer).setBigUint64(0, BigInt(length - 8), true)
+  start.set(header, 8)
+  return { start, order: ordered.map(([name]) => name), dataBytes: end }
+}
+
+/**
+ * Writes a .safetensors file, in the order of `safetensorsStart`; the same tensors give the same bytes. Throws SafetensorsError
+ * when a tensor's data does not fit its shape.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  for (const [name, { dims, data }] of tensors)
     if (data.length !== elementCount(dims))
       throw new SafetensorsError(
         `Tensor "${name}" has ${data.length} elements, its shape [${dims}] needs ${elementCount(dims)}`,
       )
-    if (name === '__metadata__') throw new SafetensorsError('A tensor cannot be named __metadata__')
-    entries.push([name, { dtype: formatNames[dtype], shape: dims, data_offsets: [end, end + data.byteLength] }])
-    end += data.byteLength
-  }
-  const header = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)))
-  const start = 8 + Math.ceil(header.byteLength / 8) * 8
-  const file = new Uint8Array(start + end).fill(0x20, 8 + header.byteLength, start)
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true)
-  file.set(header, 8)
-  let at = start
-  for (const [, { data }] of ordered) {
+  const { start, order, dataBytes } = safetensorsStart(tensors, metadata)
+  const file = new Uint8Array(start.byteLength + dataBytes)
+  file.set(start)
+  let at = start.byteLength
+  for (const name of order) {
+    const { data } = tensors.get(name)!
     file.set(bytesOf(data), at)
     at += data.byteLength
   }

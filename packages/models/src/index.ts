@@ -4,19 +4,25 @@ export { type WrittenAdapter, writeAdapter } from './adapters/write.js'
 export type { EncoderInputs, EncoderNetwork } from './architectures/architecture.js'
 export { ownBase, ownBases } from './bases/own.js'
 export type { JsonSchema } from './constraints/json-schema.js'
+export { type Adapted, readDecoderAdapter, writeMergedDecoder } from './decoders/adapter.js'
+export {
+  type Chat,
+  chatBatch,
+  chatInputs,
+  type EncodedChat,
+  encodeChat,
+  holdOut,
+  packChats,
+  readChats,
+} from './decoders/chats.js'
 export {
   type DecoderDescription,
   decoderNetwork,
   openDecoder,
   type PretrainedDecoder,
 } from './decoders/pretrained.js'
-export type {
-  TextOptions,
-  TextOptions,
-  WriterOptions,
-  WriterOptions,
-  Writing,
-} from './decoders/text.js'
+export { type TextOptions, TextWriter, type WriterOptions, type Writing } from './decoders/text.js'
+export { answerLoss, type TunedDecoder, type TuneOptions, tuneDecoder } from './decoders/tune.js'
 export { type DistilEvent, type Distilled, type DistilSettings, distilEncoder } from './distil/distil.js'
 export { distilStatic, type StaticSettings } from './distil/static.js'
 export type { Student } from './distil/student.js'

@@ -22,7 +22,14 @@ export { cosineDistance, type DistillationOptions, distillationLoss } from './lo
 export type { MeanOptions } from './losses/mean.js'
 export { marginRankingLoss, type PairwiseOptions, pairwiseLoss } from './losses/ranking.js'
 export { huber, meanSquaredError, quantileLoss, type RegressionOptions } from './losses/regression.js'
-export { type AdapterOptions, addAdapters, mergeAdapters, removeAdapters } from './modules/adapters.js'
+export {
+  type AdapterOptions,
+  adaptedLayers,
+  addAdapters,
+  mergeAdapters,
+  mergedWeight,
+  removeAdapters,
+} from './modules/adapters.js'
 export {
   type AttentionInputs,
   AttentionPooling,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { ModelsError } from '../errors.js'
@@ -10,9 +10,10 @@ const kinds = [/^model.*\.safetensors$/, /^pytorch_model.*\.bin$/, /\.gguf$/]
 
 /**
  * What tells a base from another: the sha256 of its weight file, as hubs show it; of several files, the sha256 of the list of
- * their sums and names. Throws ModelsError `weights-missing`.
+ * their sums and names. Takes a model folder or one weight file. Throws ModelsError `weights-missing`.
  */
 export async function hashWeights(folder: string): Promise<string> {
+  if ((await stat(folder)).isFile()) return hashFile(folder)
   const names = (await readdir(folder)).sort()
   const files = kinds.map((kind) => names.filter((name) => kind.test(name))).find((found) => found.length > 0)
   if (!files)

@@ -45,12 +45,14 @@ export async function readAdapter(folder: string, base: AdapterBase): Promise<Lo
   const config = adapterConfig(await readJson(file, folder), file, architecture.type)
   refuseOtherBase(folder, config, base.hash)
   const tensors = await readTensors(join(folder, 'adapter_model.safetensors'))
-  const layers = linearPaths(network)
-  const prefix = prefixOf(layers, tensors, architecture)
+  const layers = linearLayersOf(network)
+  const prefix = prefixOf([...layers.keys()], tensors, architecture)
   const nameOf = (path: string) => prefix + layerName(path, architecture.names)
   const read = new AdapterTensors(tensors, config, folder)
   const weights = new Map([...base.weights, ...read.replaced(network, architecture.names, prefix)])
-  const adapters = layers.flatMap((path) => read.adapter(path, nameOf(path), weights.get(`${path}.weight`)) ?? [])
+  const adapters = [...layers].flatMap(
+    ([path, { weight }]) => read.adapter(path, nameOf(path), weight.shape, weights.get(`${path}.weight`)) ?? [],
+  )
   read.refuseUnfit(new Set([...walk(network).modules.values()].map(nameOf)))
   const { dropout, dora, rankStabilised } = config
   for (const { path, name, tensors } of adapters) {
@@ -62,14 +64,18 @@ export async function readAdapter(folder: string, base: AdapterBase): Promise<Lo
 }
 
 /** Of layers without adapters. */
-function linearPaths(network: object): string[] {
-  return [...walk(network).modules].flatMap(([item, path]) => {
-    if (!(item instanceof Linear)) return []
-    if (!item.adapter) return [path]
-    throw new ModelsError('adapter-there', `readAdapter: the network has an adapter at "${path}"; take it off first.`, {
-      path,
-    })
-  })
+function linearLayersOf(network: object): Map<string, Linear> {
+  const layers = [...walk(network).modules].flatMap(([item, path]) =>
+    item instanceof Linear ? [[path, item] as const] : [],
+  )
+  for (const [path, { adapter }] of layers)
+    if (adapter)
+      throw new ModelsError(
+        'adapter-there',
+        `readAdapter: the network has an adapter at "${path}"; take it off first.`,
+        { path },
+      )
+  return new Map(layers)
 }
 
 interface StoredAdapter {
@@ -99,19 +105,19 @@ class AdapterTensors {
   }
 
   /** The adapter of the layer that is called `name`, if it has one. */
-  adapter(path: string, name: string, weight: Tensor | undefined): StoredAdapter | undefined {
+  adapter(path: string, name: string, shape: readonly number[], weight: Tensor | undefined): StoredAdapter | undefined {
     const { config, tensors } = this
     const targeted = config.targets?.some((target) => endsWith(name, target)) ?? false
     if (!targeted && !tensors.has(`${name}.lora_A.weight`)) return undefined
-    if (!weight)
-      throw new ModelsError('missing-weight', `readAdapter: the weights of the base lack "${path}.weight".`, { path })
-    const [inputs, outputs] = weight.dims as [number, number]
+    const [inputs, outputs] = shape as [number, number]
     const rank = config.rank(name)
     const found: Record<string, Tensor> = {
       down: transposed(this.#take(`${name}.lora_A.weight`, [rank, inputs])),
       up: transposed(this.#take(`${name}.lora_B.weight`, [outputs, rank])),
     }
     if (config.dora) {
+      if (!weight)
+        throw new ModelsError('missing-weight', `readAdapter: the weights of the base lack "${path}.weight".`, { path })
       const { data } = this.#take(`${name}.lora_magnitude_vector`, [outputs])
       const gained = columnNorms(weight).map((norm, column) => (data[column] as number) - norm)
       found['magnitude'] = { dtype: 'float32', dims: [outputs], data: Float32Array.from(gained) }

@@ -17,6 +17,8 @@ export interface WrittenAdapter {
   readonly base: { readonly name: string; readonly hash: string }
   /** Tensors to load besides, by the names and in the shapes of their architecture: `classifier.weight` [classes, width]. */
   readonly others?: ReadonlyMap<string, Tensor>
+  /** PEFT's name of what the network does, as `CAUSAL_LM`; default none. */
+  readonly task?: string
   /** What the network is called in the model that has such others inside, as `bert.`; default none. */
   readonly prefix?: string
 }
@@ -66,7 +68,11 @@ function stored({ path, name, adapter }: Adapted, weights: ReadonlyMap<string, T
 }
 
 /** adapter_config.json; what differs from the first adapter's rank and alpha is told by name. */
-function configOf(adapted: readonly Adapted[], { architecture, base }: WrittenAdapter, others: readonly string[]) {
+function configOf(
+  adapted: readonly Adapted[],
+  { architecture, base, task }: WrittenAdapter,
+  others: readonly string[],
+) {
   const { rank, alpha } = adapted[0]!.adapter
   const differing = (value: (adapter: LoraAdapter) => number, usual: number) =>
     Object.fromEntries(
@@ -87,7 +93,7 @@ function configOf(adapted: readonly Adapted[], { architecture, base }: WrittenAd
     r: rank,
     rank_pattern: differing((adapter) => adapter.rank, rank),
     target_modules: adapted.map(({ name }) => name),
-    task_type: null,
+    task_type: task ?? null,
     use_dora: same(adapted, 'dora', ({ magnitude }) => magnitude !== undefined),
     use_rslora: same(adapted, 'rankStabilised', ({ rankStabilised }) => rankStabilised),
   }

@@ -19,33 +19,68 @@ const leaves: Readonly<Record<string, readonly string[]>> = {
   beta: ['bias', 'beta'],
 }
 
+/** Reads the weights of a network one by one. */
+export interface WeightReader {
+  /** A parameter by its path; linear layers [inputs, outputs]. */
+  read(path: string): Promise<Tensor>
+  /** The weight of a linear layer as files have it, [outputs, inputs]. */
+  readTurned(path: string): Promise<Tensor>
+}
+
+interface Naming {
+  readonly prefixes: readonly string[]
+  readonly names: WeightNames
+}
+
 /**
- * Reads the weights of a network: every parameter by its path. Linear layers are [outputs, inputs] in files and [inputs, outputs]
- * here. Throws ModelsError `missing-weight` or `wrong-shape`, naming the tensor.
+ * Finds the weights of a network in files: every parameter by its path. Linear layers are [outputs, inputs] in files and [inputs,
+ * outputs] here. Throws ModelsError `missing-weight`; reading throws `wrong-shape`, naming the tensor.
  */
+export function weightReader(network: object, naming: Naming, weights: Weights, source: string): WeightReader {
+  const found = new Map<string, { name: string; shape: readonly number[] }>()
+  let prefix: string | undefined
+  for (const [{ shape }, path] of walk(network).parameters) {
+    const candidates = parameterNames(path, naming.names)
+    prefix ??= ['', ...naming.prefixes].find((start) => candidates.some((name) => weights.tensors.has(start + name)))
+    const name = candidates.map((name) => (prefix ?? '') + name).find((name) => weights.tensors.has(name))
+    if (name === undefined) throw missing(source, candidates[0]!, path, weights.tensors)
+    found.set(path, { name, shape })
+  }
+  const stored = async (path: string, isTurned: boolean) => {
+    const { name, shape } = found.get(path)!
+    return checked(await weights.read(name), isTurned ? shape.toReversed() : shape, { name, path, source })
+  }
+  return {
+    read: async (path) => {
+      const isMatrix = isLinear(path, found.get(path)!.shape)
+      const tensor = await stored(path, isMatrix)
+      return isMatrix ? transposed(tensor) : tensor
+    },
+    readTurned: (path) => stored(path, true),
+  }
+}
+
+/** Reads all weights of a network by path; see `weightReader`. */
 export async function readWeights(
   network: object,
-  { prefixes, names }: { readonly prefixes: readonly string[]; readonly names: WeightNames },
+  naming: Naming,
   weights: Weights,
   source: string,
 ): Promise<Map<string, Tensor>> {
+  const reader = weightReader(network, naming, weights, source)
   const read = new Map<string, Tensor>()
-  let prefix: string | undefined
-  for (const [parameter, path] of walk(network).parameters) {
-    const candidates = parameterNames(path, names)
-    prefix ??= ['', ...prefixes].find((start) => candidates.some((name) => weights.tensors.has(start + name)))
-    const name = candidates.map((name) => (prefix ?? '') + name).find((name) => weights.tensors.has(name))
-    if (name === undefined) throw missing(source, candidates[0]!, path, weights.tensors)
-    read.set(path, fitted(await weights.read(name), parameter.shape, path.endsWith('.weight'), { name, path, source }))
-  }
+  for (const path of walk(network).parameters.values()) read.set(path, await reader.read(path))
   return read
 }
 
 /** A parameter under the name and in the shape that files have: the reverse of what `readWeights` does. */
 export function writtenTensor(path: string, tensor: Tensor, names: WeightNames): [name: string, tensor: Tensor] {
-  const isMatrix = path.endsWith('.weight') && tensor.dims.length === 2
-  return [parameterNames(path, names)[0]!, isMatrix ? transposed(tensor) : tensor]
+  return [parameterNames(path, names)[0]!, isLinear(path, tensor.dims) ? transposed(tensor) : tensor]
 }
+
+/** Whether a parameter is the matrix of a linear layer, which files hold the other way round. */
+export const isLinear = (path: string, shape: readonly number[]): boolean =>
+  path.endsWith('.weight') && shape.length === 2
 
 /** The names that a parameter may have in a file, first choice first, without prefix. */
 export function parameterNames(path: string, names: WeightNames): string[] {
@@ -65,21 +100,26 @@ export function layerName(layer: string, names: WeightNames): string {
 }
 
 /** A tensor of a file as the parameter it is for. Throws ModelsError `wrong-shape`. */
-export function fitted(
-  tensor: Tensor,
-  shape: readonly number[],
-  isLinear: boolean,
-  where: { name: string; path: string; source: string },
-): Tensor {
-  const isMatrix = isLinear && shape.length === 2
-  const expected = isMatrix ? shape.toReversed() : shape
+export function fitted(tensor: Tensor, shape: readonly number[], isMatrix: boolean, where: Place): Tensor {
+  const turned = isMatrix && shape.length === 2
+  checked(tensor, turned ? shape.toReversed() : shape, where)
+  return turned ? transposed(tensor) : tensor
+}
+
+interface Place {
+  readonly name: string
+  readonly path: string
+  readonly source: string
+}
+
+function checked(tensor: Tensor, expected: readonly number[], where: Place): Tensor {
   if (tensor.dtype !== 'float32' || String(tensor.dims) !== String(expected))
     throw new ModelsError(
       'wrong-shape',
       `${where.source}: the tensor "${where.name}" is ${tensor.dtype} ${printShape(tensor.dims)}, but config.json asks for float32 ${printShape(expected)}; config.json and weights are of different models.`,
       { ...where, found: tensor.dims, expected },
     )
-  return isMatrix ? transposed(tensor) : tensor
+  return tensor
 }
 
 /** A float32 matrix [a, b] as [b, a]. */

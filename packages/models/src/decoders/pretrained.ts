@@ -1,12 +1,15 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tensor } from '@volant/graph'
-import type { GPT } from '@volant/nn'
+import { GPT, type GptOptions, walk } from '@volant/nn'
+import { hashWeights } from '../adapters/base.js'
+import type { DecoderArchitecture } from '../architectures/architecture.js'
 import { Config, readConfig } from '../architectures/config.js'
-import { readWeights } from '../architectures/names.js'
+import { type WeightReader, weightReader } from '../architectures/names.js'
 import { decoderOf } from '../architectures/registry.js'
 import { readGguf } from '../files/gguf.js'
 import { findWeights, openWeights } from '../files/open.js'
+import type { Weights } from '../files/weights.js'
 import { fromGguf } from '../tokenisers/convert/gguf.js'
 import { readTokeniser } from '../tokenisers/open.js'
 import { Tokeniser, type TokeniserFiles } from '../tokenisers/tokeniser.js'
@@ -26,8 +29,12 @@ export interface DecoderDescription {
 
 export interface PretrainedDecoder {
   readonly description: DecoderDescription
+  /** sha256 of its weight files, which adapters are bound to; see `hashWeights`. */
+  hash(): Promise<string>
   /** Of `decoderNetwork(description)`, by path. */
   weights(): Promise<Map<string, Tensor>>
+  /** Opens the weight files while `use` reads of them what it needs. */
+  reading<Result>(use: (reader: WeightReader) => Promise<Result>): Promise<Result>
 }
 
 /**
@@ -41,27 +48,14 @@ export async function openDecoder(source: string, name = source): Promise<Pretra
 
 async function openFolder(folder: string, name: string): Promise<PretrainedDecoder> {
   const config = await readConfig(folder)
-  const architecture = decoderOf(config)
   const tokeniser = await readTokeniser(folder)
   const generation = await readFile(join(folder, 'generation_config.json'), 'utf8').then(JSON.parse, () => ({}))
-  const description = {
-    name,
-    config: config.values,
-    tokeniser,
-    ends: endsOf(tokeniser, [config.values['eos_token_id'], generation['eos_token_id']]),
-  }
-  new Tokeniser(tokeniser).checkFits(architecture.network(config).options.vocabulary)
-  return {
-    description,
-    async weights() {
-      const file = await openWeights(folder)
-      try {
-        return await readWeights(decoderNetwork(description), architecture, architecture.view?.(file) ?? file, folder)
-      } finally {
-        await file.close()
-      }
-    },
-  }
+  const ends = endsOf(tokeniser, [config.values['eos_token_id'], generation['eos_token_id']])
+  const { view } = decoderOf(config)
+  return pretrained({ name, config: config.values, tokeniser, ends }, folder, async () => {
+    const file = await openWeights(folder)
+    return view?.(file) ?? file
+  })
 }
 
 async function openGgufDecoder(path: string, name: string): Promise<PretrainedDecoder> {
@@ -69,32 +63,49 @@ async function openGgufDecoder(path: string, name: string): Promise<PretrainedDe
   await header.close()
   const config = ggufConfig(header, path)
   const tokeniser = fromGguf(header.metadata)
-  const description = {
-    name,
-    config: config.values,
-    tokeniser,
-    ends: endsOf(tokeniser, [config.values['eos_token_id']]),
-  }
+  const ends = endsOf(tokeniser, [config.values['eos_token_id']])
+  return pretrained({ name, config: config.values, tokeniser, ends }, path, async () =>
+    asFolder(await readGguf(path), config),
+  )
+}
+
+/** @param open opens the weights, by the names that folders have */
+function pretrained(description: DecoderDescription, source: string, open: () => Promise<Weights>): PretrainedDecoder {
   const network = decoderNetwork(description)
-  new Tokeniser(tokeniser).checkFits(network.options.vocabulary)
+  new Tokeniser(description.tokeniser).checkFits(network.options.vocabulary)
+  const reading = async <Result>(use: (reader: WeightReader) => Promise<Result>) => {
+    const file = await open()
+    try {
+      return await use(weightReader(network, architectureOf(description), file, source))
+    } finally {
+      await file.close()
+    }
+  }
   return {
     description,
-    async weights() {
-      const file = await readGguf(path)
-      try {
-        return await readWeights(network, decoderOf(config), asFolder(file, config), path)
-      } finally {
-        await file.close()
-      }
-    },
+    reading,
+    hash: () => hashWeights(source),
+    weights: () =>
+      reading(async (reader) => {
+        const weights = new Map<string, Tensor>()
+        for (const path of walk(network).parameters.values()) weights.set(path, await reader.read(path))
+        return weights
+      }),
   }
 }
 
-/** The network that a description tells of; trained like any other. */
-export function decoderNetwork({ name, config }: Pick<DecoderDescription, 'name' | 'config'>): GPT {
-  const given = new Config(config, `${name}/config.json`)
-  return decoderOf(given).network(given)
+/** The network that a description tells of, with other settings where `changes` says so; trained like any other. */
+export function decoderNetwork(description: Described, changes: Partial<GptOptions> = {}): GPT {
+  const network = architectureOf(description).network(configOf(description))
+  return Object.keys(changes).length === 0 ? network : new GPT({ ...network.options, ...changes })
 }
+
+/** The architecture that a description tells of. Throws ModelsError `unknown-architecture`. */
+export const architectureOf = (description: Described): DecoderArchitecture => decoderOf(configOf(description))
+
+type Described = Pick<DecoderDescription, 'name' | 'config'>
+
+const configOf = ({ name, config }: Described) => new Config(config, `${name}/config.json`)
 
 /** What the files name as the end of a text, and the tokeniser's own. */
 function endsOf(files: TokeniserFiles, named: readonly unknown[]): number[] {

@@ -6,11 +6,14 @@ import { Vocabulary } from '../constraints/vocabulary.js'
 import { ModelsError } from '../errors.js'
 import type { ChatMessage } from '../tokenisers/chat.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
+import { readDecoderAdapter } from './adapter.js'
 import { decoderNetwork, type PretrainedDecoder } from './pretrained.js'
 
 export interface WriterOptions extends SessionOptions {
   /** Weights in 4-bit or 8-bit whole numbers; default float32. */
   readonly quantise?: '4bit' | 'int8'
+  /** Folder of a PEFT adapter that was trained on this decoder. */
+  readonly adapter?: string
 }
 
 export interface TextOptions extends SamplingOptions {
@@ -47,10 +50,14 @@ export class TextWriter {
     readonly generator: TextGenerator,
   ) {}
 
-  static async open(decoder: PretrainedDecoder, { quantise, ...session }: WriterOptions = {}): Promise<TextWriter> {
+  /** Throws ModelsError, among others `other-base` for an adapter of another decoder. */
+  static async open(decoder: PretrainedDecoder, options: WriterOptions = {}): Promise<TextWriter> {
+    const { quantise, adapter, ...session } = options
     const network = decoderNetwork(decoder.description)
+    const base = await decoder.weights()
+    const weights = adapter === undefined ? base : await readDecoderAdapter(adapter, decoder, network, base)
     const pass = quantise && passes[quantise]
-    const generator = await TextGenerator.open(network, await decoder.weights(), {
+    const generator = await TextGenerator.open(network, weights, {
       ...session,
       compress: pass && ((model) => pass(model).model),
     })

@@ -46,15 +46,20 @@ export function mergeAdapters(weights: ReadonlyMap<string, Tensor>, model: objec
   const layers = adaptedLayers(model)
   const parts = [...layers.keys()].map(inside)
   const merged = new Map([...weights].filter(([name]) => !parts.some((part) => name.startsWith(part))))
-  for (const [path, layer] of layers) {
-    const learnt = loraNumbers('mergeAdapters', weights, path, layer)
-    const data = changedWeight(learnt, layer.adapter)
-    const factors = columnFactors(learnt, data, layer.adapter)
-    for (let i = 0; i < data.length; i++) data[i]! *= factors[i % factors.length]!
-    const { shape } = layer.weight
-    merged.set(path ? `${path}.weight` : 'weight', { dtype: 'float32', dims: shape, data: Float32Array.from(data) })
-  }
+  for (const [path, layer] of layers) merged.set(path ? `${path}.weight` : 'weight', mergedWeight(weights, path, layer))
   return merged
+}
+
+/**
+ * The weight of one layer with its adapter folded in: for models too large to be merged as a whole. Of the weights only those of
+ * the layer are read. Throws NnError `missing-weight`, `wrong-shape`.
+ */
+export function mergedWeight(weights: ReadonlyMap<string, Tensor>, path: string, layer: AdaptedLinear): Tensor {
+  const learnt = loraNumbers('mergeAdapters', weights, path, layer)
+  const data = changedWeight(learnt, layer.adapter)
+  const factors = columnFactors(learnt, data, layer.adapter)
+  for (let i = 0; i < data.length; i++) data[i]! *= factors[i % factors.length]!
+  return { dtype: 'float32', dims: layer.weight.shape, data: Float32Array.from(data) }
 }
 
 /** The linear layers of a model by path. */
@@ -62,9 +67,10 @@ export function linearLayers(model: object): Map<string, Linear> {
   return new Map([...walk(model).modules].flatMap(([item, path]) => (item instanceof Linear ? [[path, item]] : [])))
 }
 
-type AdaptedLinear = Linear & { readonly adapter: LoraAdapter }
+/** A linear layer with an adapter of its own. */
+export type AdaptedLinear = Linear & { readonly adapter: LoraAdapter }
 
-/** Those with an adapter of their own. */
+/** The linear layers with an adapter of their own, by path. */
 export function adaptedLayers(model: object): Map<string, AdaptedLinear> {
   const isAdapted = (entry: [string, Linear]): entry is [string, AdaptedLinear] =>
     entry[1].adapter instanceof LoraAdapter

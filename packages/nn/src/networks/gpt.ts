@@ -64,6 +64,11 @@ export class GPT extends Module<[ids: Value, inputs?: DecoderInputs]> {
     return context.within(this, () => this.#read(context, ids, inputs))
   }
 
+  /** The logits [..., vocabulary] of hidden states [..., width]. */
+  score(context: Context, states: Value): Value {
+    return context.within(this, () => this.#score(context, states))
+  }
+
   #read(context: Context, ids: Value, inputs: DecoderInputs = {}): Value {
     let x = gather(context.use(this.tokens), ids)
     if (this.places) {

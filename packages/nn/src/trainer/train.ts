@@ -1,6 +1,5 @@
 import type { Tensor } from '@volant/graph'
 import { hashOf } from '#platform'
-import { NnError } from '../errors.js'
 import { matchesAny } from '../modules/paths.js'
 import { parameterCount, walk } from '../modules/tree.js'
 import { averagePath, averagingScalars } from '../optimisers/averaging.js'

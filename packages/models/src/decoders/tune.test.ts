@@ -1,0 +1,210 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { GraphBuilder, readSafetensors, type Tensor, tensorOf, writeSafetensors } from '@volant/graph'
+import { Context, compute, type GPT, type Nested } from '@volant/nn'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { askPython, python } from '../../test/python.js'
+import { Tokeniser } from '../tokenisers/tokeniser.js'
+import { readDecoderAdapter, writeMergedDecoder } from './adapter.js'
+import { type Chat, chatBatch, chatInputs, encodeChat, holdOut, packChats, readChats } from './chats.js'
+import { decoderNetwork, openDecoder, type PretrainedDecoder } from './pretrained.js'
+import { TextWriter } from './text.js'
+import { answerLoss, type TuneOptions, tuneDecoder } from './tune.js'
+
+/** A decoder of random weights whose tokens are bytes. */
+const fixture = fileURLToPath(new URL('../../test/fixtures/writer', import.meta.url))
+const written = 'user: a\nassistant: b'
+
+let ids: number[]
+let folder = ''
+let decoder: PretrainedDecoder
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'volant-tune-'))
+  decoder = await openDecoder(fixture)
+  ids = Array.from(new Tokeniser(decoder.description.tokeniser).encode(written).ids)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const chat = (question: string, answer: string): Chat => ({
+  messages: [
+    { role: 'user', content: question },
+    { role: 'assistant', content: answer },
+  ],
+})
+const chats = Array.from({ length: 24 }, (_, i) =>
+  chat(`which ${'abc'[i % 3]} ${i}?`, ['Yes.', 'No!', 'So so'][i % 3]!),
+)
+const settings: TuneOptions = {
+  epochs: 3,
+  learningRate: 0.02,
+  batchSize: 2,
+  maxTokens: 96,
+  threads: 1,
+  lora: { rank: 4 },
+}
+
+async function logits(network: GPT, weights: ReadonlyMap<string, Tensor>): Promise<number[][]> {
+  const context = new Context(new GraphBuilder(), network)
+  const scores = network.apply(context, context.input('ids', 'int64', ['B', 'T']))
+  const feeds = { ...Object.fromEntries(weights), ids: tensorOf('int64', [1, ids.length], ids) }
+  return ((await compute({ scores }, feeds)).scores as Nested[][])[0] as number[][]
+}
+
+const difference = (a: readonly number[][], b: readonly number[][]) =>
+  Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i]![j]!))))
+
+describe('packing', () => {
+  it('keeps conversations of one row apart: the loss is the mean of what each has alone', async () => {
+    const network = decoderNetwork(decoder.description)
+    const tokeniser = new Tokeniser(decoder.description.tokeniser)
+    const encoded = chats.slice(0, 5).map((one) => encodeChat(one, tokeniser))
+    const weights = Object.fromEntries(await decoder.weights())
+    const lossOf = async (rows: (typeof encoded)[]) => {
+      const context = new Context(new GraphBuilder(), network)
+      const inputs = Object.entries(chatInputs).map(
+        ([name, { dtype, shape }]) => [name, context.input(name, dtype, [...shape])] as const,
+      )
+      const loss = answerLoss(network, context, Object.fromEntries(inputs))
+      return (await compute({ loss }, { ...weights, ...chatBatch(rows) })).loss as number
+    }
+    const tokens = encoded.map(({ learnt }) => learnt.reduce((a, b) => a + b, 0))
+    const alone = await Promise.all(encoded.map((one) => lossOf([[one]])))
+    const mean = alone.reduce((sum, loss, i) => sum + loss * tokens[i]!, 0) / tokens.reduce((a, b) => a + b)
+    expect(new Set(alone.map((loss) => loss.toFixed(4))).size).toBe(5)
+    expect(await lossOf([encoded.slice(0, 3), encoded.slice(3)])).toBeCloseTo(mean, 5)
+    expect(await lossOf(packChats(encoded, 80))).toBeCloseTo(mean, 5)
+  })
+
+  it('fills rows up to their room with every conversation once', () => {
+    const encoded = [30, 5, 20, 10, 25].map((length) => ({
+      ids: new Int32Array(length),
+      learnt: new Uint8Array(length),
+    }))
+    const rows = packChats(encoded, 35).map((row) => row.map((one) => one.ids.length))
+    expect(rows).toEqual([[30, 5], [25, 10], [20]])
+  })
+
+  it('learns the answers and the tokens that end them only', () => {
+    const tokeniser = new Tokeniser(decoder.description.tokeniser)
+    const learntOf = (one: Chat) => {
+      const { ids, learnt } = encodeChat(one, tokeniser)
+      return Array.from(ids).flatMap((id, i) => (learnt[i] ? [id] : []))
+    }
+    const text = (some: number[]) => tokeniser.decode(some)
+    expect(text(learntOf(chat('Who?', 'Me')))).toBe('Me')
+    const prompted = learntOf({ prompt: 'Once ', completion: 'more' })
+    expect([text(prompted.slice(0, -1)), prompted.at(-1)]).toEqual(['more', 259])
+  })
+})
+
+describe('conversations as JSON lines', () => {
+  const read = async (...lines: string[]) => {
+    const file = path.join(folder, 'chats.jsonl')
+    await writeFile(file, lines.join('\n'))
+    return readChats(file)
+  }
+
+  it('are read, and refused by line', async () => {
+    const line = '{"prompt": "a", "completion": "b"}'
+    expect(await read(line, '', JSON.stringify(chats[0]), '')).toEqual([JSON.parse(line), chats[0]])
+    await expect(read(line, '{')).rejects.toThrow(/chats\.jsonl", line 2: is not JSON/)
+    await expect(read('{"text": "a"}')).rejects.toThrow(/line 1: expected \{"messages"/)
+    await expect(read('{"messages": [{"role": "user", "content": "a"}]}')).rejects.toThrow(/line 1: no message has/)
+    await expect(read('')).rejects.toThrow(/holds no conversation/)
+    await expect(readChats(path.join(folder, 'none'))).rejects.toThrow(/none" cannot be read \(ENOENT\)/)
+  })
+
+  it('give every tenth away to validate on, the same for the same seed', () => {
+    const { learnt, held } = holdOut(chats, 1)
+    expect([learnt.length, held.length]).toEqual([22, 2])
+    expect(new Set([...learnt, ...held])).toEqual(new Set(chats))
+    expect(holdOut(chats, 1)).toEqual({ learnt, held })
+  })
+})
+
+describe.each([{ rank: 4 }, { rank: 4, dora: true }])('tuned with %o', (lora) => {
+  it('saved, loaded, merged and gone on with gives equal logits', { timeout: 180_000 }, async () => {
+    const options = { ...settings, lora, valid: chats.slice(0, 6) }
+    const tuned = await tuneDecoder(decoder, chats, options)
+    expect(tuned.after!).toBeLessThan(tuned.before! - 0.5)
+    const own = await logits(tuned.network, tuned.weights)
+    const base = await logits(decoderNetwork(decoder.description), await decoder.weights())
+    expect(difference(own, base)).toBeGreaterThan(0.1)
+
+    const adapter = path.join(folder, `adapter-${lora.dora}`)
+    await tuned.save(adapter)
+    const network = decoderNetwork(decoder.description)
+    const loaded = await readDecoderAdapter(adapter, decoder, network, await decoder.weights())
+    expect(difference(await logits(network, loaded), own)).toBeLessThan(1e-5)
+
+    const merged = path.join(folder, `merged-${lora.dora}`)
+    await writeMergedDecoder(merged, decoder, tuned)
+    const whole = await openDecoder(merged)
+    expect(difference(await logits(decoderNetwork(whole.description), await whole.weights()), own)).toBeLessThan(1e-5)
+    expect(whole.description.ends).toEqual(decoder.description.ends)
+
+    const checkpoint = { file: path.join(folder, `run-${lora.dora}`), every: 1 }
+    const stop = new AbortController()
+    const onEvent = (event: { type: string; step?: number }) => {
+      if (event.type === 'step' && event.step === 4) stop.abort()
+    }
+    await expect(
+      tuneDecoder(decoder, chats, { ...options, checkpoint, onEvent, signal: stop.signal }),
+    ).rejects.toThrow()
+    const { tensors } = readSafetensors(await readFile(checkpoint.file))
+    expect([...tensors.keys()].filter((name) => !name.includes('adapter') && !name.includes('loss'))).toEqual([])
+    const resumed = await tuneDecoder(decoder, chats, { ...options, checkpoint })
+    expect(await logits(resumed.network, resumed.weights)).toEqual(own)
+    expect([resumed.before, resumed.after]).toEqual([tuned.before, tuned.after])
+
+    if (python) {
+      for (const [from, using] of [
+        [fixture, adapter],
+        [merged, null],
+      ]) {
+        const said = askPython<{ logits: number[][]; text: string }>('peft_logits.py', {
+          base: from,
+          adapter: using,
+          ids,
+        })
+        expect(difference(said.logits, own)).toBeLessThan(1e-4)
+        expect(said.text).toBe(written)
+      }
+    }
+  })
+})
+
+describe('an adapter', () => {
+  it('is used by TextWriter, and refused with another base in one sentence', { timeout: 60_000 }, async () => {
+    const adapter = path.join(folder, 'short')
+    const tuned = await tuneDecoder(decoder, [chat('Where?', 'Here')], { ...settings, epochs: 80 })
+    await tuned.save(adapter)
+    expect((await readdir(adapter)).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors'])
+    const writer = await TextWriter.open(decoder, { adapter })
+    let answer = ''
+    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], { temperature: 0, maxTokens: 4 }))
+      answer += piece
+    await writer.release()
+    expect(answer).toMatch(/^Here/)
+
+    const other = path.join(folder, 'other')
+    await cp(fixture, other, { recursive: true })
+    const file = path.join(other, 'model.safetensors')
+    const { tensors } = readSafetensors(await readFile(file))
+    await writeFile(file, writeSafetensors(tensors, { changed: 'yes' }))
+    await expect(TextWriter.open(await openDecoder(other), { adapter })).rejects.toMatchObject({
+      code: 'other-base',
+      message: expect.stringMatching(/the adapter belongs to ".*writer", whose weights have the sha256/),
+    })
+  })
+
+  it('is not made of conversations without an answer within the room, nor of GPT-2', async () => {
+    await expect(tuneDecoder(decoder, chats, { ...settings, maxTokens: 8 })).rejects.toThrow(
+      /No conversation has an answer within 8 tokens/,
+    )
+    const gpt2 = { ...decoder, description: { ...decoder.description, config: { model_type: 'gpt2' } } }
+    await expect(tuneDecoder(gpt2, chats, settings)).rejects.toMatchObject({ code: 'unsupported-tuning' })
+  })
+})
