@@ -187,7 +187,11 @@ export const optionTable = {
   },
   chat: { flags: '--chat', description: "the prompt is a question, put by the model's chat template", parse: on },
   system: { flags: '--system <text>', description: 'what the model is told first, with --chat', parse: text },
-  maxTokens: { flags: '--max-tokens <n>', description: 'most new tokens (default: 256)', parse: whole(1) },
+  maxTokens: {
+    flags: '--max-tokens <n>',
+    description: 'most new tokens (default: 256); for instruct, tokens of a row of conversations (default: 512)',
+    parse: whole(1),
+  },
   temperature: {
     flags: '--temperature <t>',
     description: '0: always the most likely token; above 1: more variety (default: 1)',
@@ -214,6 +218,20 @@ export const optionTable = {
     description: 'weights as int8 (faster) or 4bit (smallest) (default: float32)',
     parse: choice('int8', '4bit'),
   },
+  adapter: {
+    flags: '--adapter <folder>',
+    description: 'use the adapter that volant instruct or PEFT wrote for this model',
+    parse: text,
+  },
+  lora: { flags: '--lora <rank>', description: 'rank of the adapters (default: 8)', parse: whole(1) },
+  dora: { flags: '--dora', description: 'adapters that learn the sizes of weights apart (DoRA)', parse: on },
+  learningRate: {
+    flags: '--learning-rate <rate>',
+    description: 'highest learning rate (default: 0.0002)',
+    parse: number(0),
+  },
+  batchSize: { flags: '--batch-size <n>', description: 'rows an update (default: 1)', parse: whole(1) },
+  merge: { flags: '--merge', description: 'write a whole model folder instead of an adapter', parse: on },
   threads: {
     flags: '--threads <n>',
     description: 'threads to compute with (default: one for each core)',

@@ -8,6 +8,7 @@ import { evaluate } from './commands/evaluate.js'
 import { generate } from './commands/generate.js'
 import { improve } from './commands/improve.js'
 import { init } from './commands/init.js'
+import { instruct } from './commands/instruct.js'
 import { models } from './commands/models.js'
 import { predict } from './commands/predict.js'
 import { profileCommand } from './commands/profile.js'
@@ -28,6 +29,7 @@ export const commands: Command[] = [
   evaluate,
   predict,
   generate,
+  instruct,
   up,
   improve,
   rollback,

@@ -1,12 +1,9 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import path from 'node:path'
 import { text } from 'node:stream/consumers'
-import { type JsonSchema, openDecoder, type PretrainedDecoder, pullModel, TextWriter } from '@volant/models'
+import { type JsonSchema, TextWriter } from '@volant/models'
 import { command } from '../command.js'
-import { pullProgress } from '../terminal/pull-progress.js'
-import type { Terminal } from '../terminal/terminal.js'
+import { openModel } from '../decoder.js'
 import { Usage } from '../usage.js'
 
 export const generate = command({
@@ -26,6 +23,7 @@ export const generate = command({
     'stop',
     'seed',
     'jsonSchema',
+    'adapter',
     'quantise',
     'threads',
     'revision',
@@ -37,10 +35,21 @@ export const generate = command({
     ['volant generate folder --chat --system "Answer in one word." < question.txt', 'a prompt on stdin'],
     ['volant generate folder "Once" --top-p 0.9 --seed 7 --stop "." --stop "!"', 'one sentence, always the same'],
     ['volant generate folder "Paris is" --json-schema city.json', 'JSON that is valid by a schema'],
+    ['volant generate folder "Where?" --chat --adapter adapter', 'as volant instruct taught it'],
     ['volant generate folder "Once" --quantise int8 --threads 2', 'faster, nearly the same words'],
   ],
   async run([model, given], options, terminal) {
-    const { chat, system, quantise, threads = availableParallelism(), revision, file, jsonSchema, ...writing } = options
+    const {
+      chat,
+      system,
+      adapter,
+      quantise,
+      threads = availableParallelism(),
+      revision,
+      file,
+      jsonSchema,
+      ...writing
+    } = options
     if (system !== undefined && !chat) throw new Usage('--system needs --chat')
     if (given === undefined && process.stdin.isTTY) throw new Usage('generate needs a prompt, or a text on stdin')
     const schema = jsonSchema === undefined ? undefined : await readSchema(jsonSchema)
@@ -48,7 +57,7 @@ export const generate = command({
     const prompt = given ?? (await text(process.stdin)).trimEnd()
     if (prompt === '') throw new Usage('the prompt is empty')
     const told = system === undefined ? [] : [{ role: 'system', content: system }]
-    const writer = await TextWriter.open(decoder, { quantise, threads })
+    const writer = await TextWriter.open(decoder, { adapter, quantise, threads })
     try {
       const asked = chat ? [...told, { role: 'user', content: prompt }] : prompt
       for await (const piece of writer.write(asked, { ...writing, schema, signal: terminal.signal }))
@@ -68,25 +77,5 @@ async function readSchema(file: string): Promise<JsonSchema> {
     return JSON.parse(text)
   } catch (error) {
     throw new Usage(`--json-schema ${file} is not JSON: ${(error as Error).message}`)
-  }
-}
-
-/** The decoder of a folder or a file that is there, else of the hub, fetched unless the cache has it. */
-async function openModel(
-  model: string,
-  from: { revision: string | undefined; file: string | undefined },
-  terminal: Terminal,
-): Promise<PretrainedDecoder> {
-  if (existsSync(model)) {
-    for (const option of ['revision', 'file'] as const)
-      if (from[option] !== undefined) throw new Usage(`${model} is here, --${option} is for names on the hub`)
-    return openDecoder(model)
-  }
-  const progress = pullProgress(terminal)
-  try {
-    const { folder } = await pullModel(model, { ...from, onProgress: progress.onProgress, signal: terminal.signal })
-    return await openDecoder(from.file?.endsWith('.gguf') ? path.join(folder, from.file) : folder, model)
-  } finally {
-    progress.end()
   }
 }
