@@ -18,6 +18,17 @@ root = pathlib.Path(__file__).parent / "fixtures"
 small = dict(
     vocab_size=30, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, max_position_embeddings=12
 )
+# The window of local layers is narrower than the texts.
+modern_bert = lambda settings: t.ModernBertConfig(
+    **{**small, "num_hidden_layers": 4 if "layer_types" not in settings else 2},
+    **settings,
+    local_attention=4,
+    pad_token_id=1,
+    bos_token_id=0,
+    eos_token_id=2,
+    cls_token_id=0,
+    sep_token_id=2,
+)
 encoders = {
     "bert": lambda: t.BertModel(t.BertConfig(**small)),
     "bert-masked-lm": lambda: t.BertForMaskedLM(t.BertConfig(**small)),
@@ -30,6 +41,10 @@ encoders = {
     ),
     "electra": lambda: t.ElectraForPreTraining(t.ElectraConfig(**small, embedding_size=8)),
     "albert": lambda: t.AlbertModel(t.AlbertConfig(**small, embedding_size=8)),
+    "modernbert": lambda: t.ModernBertModel(modern_bert(dict(norm_bias=False))),
+    "modernbert-biases": lambda: t.ModernBertForMaskedLM(
+        modern_bert(dict(norm_bias=True, attention_bias=True, mlp_bias=True, layer_types=["sliding_attention", "full_attention"]))
+    ),
 }
 ids = torch.tensor([[2, 7, 11, 29, 5, 3, 8, 9], [4, 6, 13, 21, 3, 1, 1, 1]])
 mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3])

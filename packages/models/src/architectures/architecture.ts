@@ -4,6 +4,7 @@ import type { Pooling } from '../encoders/pooling.js'
 import type { Weights } from '../files/weights.js'
 import type { TokeniserFiles } from '../tokenisers/tokeniser.js'
 import type { Config } from './config.js'
+import type { FusedLayers } from './fused.js'
 import type { WeightNames } from './names.js'
 
 export interface EncoderInputs {
@@ -32,6 +33,8 @@ interface Architecture<Network> {
   /** What may stand before all names, as `bert.` where a head was saved beside the encoder. */
   readonly prefixes: readonly string[]
   readonly names: WeightNames
+  /** Layers that files keep as one, and what they consist of; see `separated`. */
+  readonly fused?: FusedLayers
 }
 
 export interface EncoderArchitecture extends Architecture<EncoderNetwork> {

@@ -6,6 +6,7 @@ import { Context, compute } from '@volant/nn'
 import { describe, expect, it } from 'vitest'
 import { openWeights } from '../files/open.js'
 import { Config } from './config.js'
+import { separated } from './fused.js'
 import { readWeights } from './names.js'
 import { encoderOf } from './registry.js'
 
@@ -30,7 +31,8 @@ describe('encoders say what the reference implementation says', () => {
     const architecture = encoderOf(config)
     const network = architecture.network(config)
     const file = await openWeights(folder)
-    const weights = await readWeights(network, architecture, file, name)
+    const shown = architecture.fused ? separated(file, architecture.fused) : file
+    const weights = await readWeights(network, architecture, shown, name)
     await file.close()
 
     const builder = new GraphBuilder()

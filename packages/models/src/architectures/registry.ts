@@ -7,11 +7,15 @@ import { distilbert } from './distilbert.js'
 import { electra } from './electra.js'
 import { gpt2 } from './gpt2.js'
 import { llama, mistral, qwen2, qwen3 } from './llama.js'
+import { modernBert } from './modernbert.js'
 import { camembert, roberta, xlmRoberta } from './roberta.js'
 import { staticEmbeddings } from './static.js'
 
 const encoders = new Map(
-  [bert, roberta, xlmRoberta, camembert, distilbert, electra, albert, staticEmbeddings].map((one) => [one.type, one]),
+  [bert, roberta, xlmRoberta, camembert, distilbert, electra, albert, modernBert, staticEmbeddings].map((one) => [
+    one.type,
+    one,
+  ]),
 )
 
 /** The encoder architecture of a config.json. Throws ModelsError `unknown-architecture`, which lists the known ones. */

@@ -2,6 +2,7 @@ import type { Tensor } from '@volant/graph'
 import { hashWeights } from '../adapters/base.js'
 import type { EncoderNetwork } from '../architectures/architecture.js'
 import { Config, readConfig } from '../architectures/config.js'
+import { separated } from '../architectures/fused.js'
 import { readWeights } from '../architectures/names.js'
 import { encoderOf } from '../architectures/registry.js'
 import { openWeights } from '../files/open.js'
@@ -52,7 +53,8 @@ export async function openEncoder(folder: string, name = folder): Promise<Pretra
     async weights() {
       const weights = await openWeights(folder)
       try {
-        return await readWeights(encoderNetwork(description), architecture, weights, folder)
+        const shown = architecture.fused ? separated(weights, architecture.fused) : weights
+        return await readWeights(encoderNetwork(description), architecture, shown, folder)
       } finally {
         await weights.close()
       }

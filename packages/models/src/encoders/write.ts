@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Tensor, writeSafetensors } from '@volant/graph'
 import { walk } from '@volant/nn'
 import { Config } from '../architectures/config.js'
+import { joined } from '../architectures/fused.js'
 import { writtenTensor } from '../architectures/names.js'
 import { encoderOf } from '../architectures/registry.js'
 import { quantisedTensors, rowScalesConfig } from '../files/row-scales.js'
@@ -54,9 +55,9 @@ const architectureOf = ({ config, base }: EncoderDescription) => encoderOf(new C
 
 /** All weights under the names and in the shapes of files. */
 function tensorsOf(description: EncoderDescription, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  const { names } = architectureOf(description)
+  const { names, fused = {} } = architectureOf(description)
   const paths = [...walk(encoderNetwork(description)).parameters.values()]
-  return new Map(paths.map((path) => writtenTensor(path, weights.get(path)!, names)))
+  return joined(new Map(paths.map((path) => writtenTensor(path, weights.get(path)!, names))), fused)
 }
 
 function modulesOf({ normalise }: Pooling) {

@@ -8,19 +8,24 @@ import { Parameter } from './tree.js'
 /** Normalises the last axis to mean 0 and variance 1, then scales by gamma and adds beta (Ba et al. 2016). */
 export class LayerNorm extends Module {
   readonly gamma: Parameter
-  readonly beta: Parameter
+  /** Absent where nothing is added. */
+  readonly beta: Parameter | undefined
 
   constructor(
-    width: number,
+    readonly width: number,
     readonly epsilon = 1e-5,
+    { bias = true }: { readonly bias?: boolean } = {},
   ) {
     super()
     this.gamma = new Parameter([width], ones)
-    this.beta = new Parameter([width], zeros)
+    if (bias) this.beta = new Parameter([width], zeros)
   }
 
   protected forward(context: Context, x: Value): Value {
-    return layerNorm(x, context.use(this.gamma), context.use(this.beta), this.epsilon)
+    const beta = this.beta
+      ? context.use(this.beta)
+      : context.builder.constant(new Float32Array(this.width), { shape: [this.width] })
+    return layerNorm(x, context.use(this.gamma), beta, this.epsilon)
   }
 }
 
