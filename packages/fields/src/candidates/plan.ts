@@ -57,9 +57,9 @@ export function planCandidates(task: Pick<Task, 'spec' | 'outputs' | 'train' | '
   }
   const tryBase = () => {
     if (!task.base) return
-    const { name, why } = tuningOffered(task, left)
-    const title = `the base ${task.base.description.base.name}`
-    if (tryOne(name, `${name} on ${title}`, candidateSeconds(name, task))) notes.push(`Offered ${title}: ${why}`)
+    // What nobody asked for has to be cheap: the base is left as it is.
+    const title = `${probe.name} on the base ${task.base.description.base.name}`
+    tryOne(probe.name, title, candidateSeconds(probe.name, task))
   }
   // By few rows a base knows more than a network can learn; by many the networks come first.
   const isFew = train.rows < networkRecipes.cnn.leastRows
@@ -84,16 +84,6 @@ export function planCandidates(task: Pick<Task, 'spec' | 'outputs' | 'train' | '
     )
   }
   return { candidates: [...chosen.keys()].map(candidateNamed), seconds: chosen, notes }
-}
-
-/** How to learn from a base that nobody asked for: as for one that was, or, where that is too much work, only by a probe. */
-function tuningOffered(task: Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>, left: number) {
-  const wanted = tuningFor(task)
-  if (workOf(wanted.name, candidateSeconds(wanted.name, task)) <= left) return wanted
-  return {
-    name: probe.name,
-    why: 'it is left as it is under a linear model, as training it does not fit in the time limit.',
-  }
 }
 
 /** A candidate is trained to be judged, then again on all rows; the vectors of a probe are made once. */

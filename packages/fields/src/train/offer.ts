@@ -28,7 +28,7 @@ export function chooseWithOffer(
     rows,
   )
   const [before, after] = [errors(outputs, candidates, rows, scratch), errors(outputs, candidates, rows, all)]
-  const gains = outputs.map((_, place) => 1 - after[place]! / Math.max(before[place]!, Number.MIN_VALUE))
+  const gains = outputs.map((_, place) => (before[place]! > 0 ? 1 - after[place]! / before[place]! : 0))
   const mean = gains.reduce((sum, one) => sum + one, 0) / gains.length
   if (mean >= leastGain) return { ...all, keepsBase: true }
   const left = all.shares
@@ -39,6 +39,12 @@ export function chooseWithOffer(
       reason: `Left out: with it the error on validation rows falls by ${(100 * Math.max(0, mean)).toFixed(1)} %, and it must be ${100 * leastGain} % for a base to be worth its size and time.`,
     }))
   return { shares: [...scratch.shares, ...left], blend: scratch.blend, keepsBase: false }
+}
+
+/** Whether a candidate alone answers all rows rightly, so that nothing is left to gain by a base. */
+export function isPerfect(outputs: readonly FittedOutput[], candidate: Judged, rows: Dataset): boolean {
+  const choice = choose(outputs, [candidate], rows)
+  return errors(outputs, [candidate], rows, choice).every((error) => error === 0)
 }
 
 /** What is missing to a perfect value of each output's primary metric. */

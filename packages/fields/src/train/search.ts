@@ -9,7 +9,7 @@ import { blendedAnswers, type Choice, choose, type Judged, type Part, type Share
 import { type Dataset, pick } from './dataset.js'
 import type { Progress, TrainPhase } from './events.js'
 import type { Answers } from './measure.js'
-import { chooseWithOffer } from './offer.js'
+import { chooseWithOffer, isPerfect } from './offer.js'
 import type { FittedOutput } from './outputs.js'
 import { type Parts, refitRows } from './parts.js'
 
@@ -42,6 +42,8 @@ export interface Search {
 
 /** Fewer validation rows than this say too little: the linear model is then judged by rows held out in turn. */
 const enoughToJudge = 100
+/** By fewer a base that nobody asked for is not compared with the linear model: a lucky row would decide. */
+const enoughToCompare = 30
 const folds = 5
 
 /** Trains the baseline and the planned candidates on the training rows and chooses by rows they have not seen. */
@@ -53,7 +55,15 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
   progress.plan(plannedWork(plan, spec))
   const trained = new Map<string, TrainedCandidate>()
   const validRaw = new Map<string, Judged['raw']>()
+  const isOffered = spec.train.base === undefined && input.base !== undefined
+  /** An offer is not looked at where too few rows could tell, or nothing is left to gain. */
+  const isNeedless = (name: string) =>
+    isOffered &&
+    isOnBase(name) &&
+    (parts.valid.rows < enoughToCompare ||
+      isPerfect(outputs, { name: linear.name, raw: validRaw.get(linear.name)! }, parts.valid))
   for (const [place, candidate] of [linear, ...networks].entries()) {
+    if (isNeedless(candidate.name)) continue
     progress.enter(
       candidate === linear ? 'baselines' : 'search',
       `Training ${candidate.name} on ${parts.train.rows} rows`,
@@ -64,9 +74,8 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
     if (parts.valid.rows > 0) validRaw.set(candidate.name, await result.raw(parts.valid))
   }
   progress.enter('choose', 'Choosing by validation')
-  const names = plan.candidates.map(({ name }) => name)
+  const names = plan.candidates.map(({ name }) => name).filter((name) => trained.has(name))
   const judged = await judge(input, names, validRaw)
-  const isOffered = spec.train.base === undefined && input.base !== undefined
   const { shares, blend, keepsBase } = isOffered
     ? chooseWithOffer(outputs, judged.candidates, judged.rows, isOnBase)
     : { ...choose(outputs, judged.candidates, judged.rows), keepsBase: spec.train.base !== undefined }
