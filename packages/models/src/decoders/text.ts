@@ -1,5 +1,5 @@
-import { quantiseDynamic, quantiseWeightsTo4Bit } from '@volant/graph'
-import { type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
+import { quantiseDynamic, quantiseWeightsTo4Bit, type Tensor } from '@volant/graph'
+import { bankAdapters, type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
 import type { JsonSchema } from '../constraints/json-schema.js'
 import { JsonText } from '../constraints/json-text.js'
 import { Vocabulary } from '../constraints/vocabulary.js'
@@ -14,6 +14,10 @@ export interface WriterOptions extends SessionOptions {
   readonly quantise?: '4bit' | 'int8'
   /** Folder of a PEFT adapter that was trained on this decoder. */
   readonly adapter?: string
+  /** Folders of PEFT adapters side by side on the weights of this decoder; each text names the one that writes it. */
+  readonly adapters?: readonly string[]
+  /** Is told of one of `adapters` that cannot be read; the decoder then writes without. Default: it is thrown. */
+  readonly onUnread?: (folder: string, error: Error) => void
 }
 
 export interface TextOptions extends SamplingOptions {
@@ -23,6 +27,8 @@ export interface TextOptions extends SamplingOptions {
   readonly stop?: readonly string[]
   /** Hold the text to a JSON schema: it always parses and is valid. See `schemaRule` for the keywords that are known. */
   readonly schema?: JsonSchema
+  /** Which of the writer's `adapters` writes, counted from 1; default 0, the decoder without one. */
+  readonly adapter?: number
   /** The same seed, prompt and options give the same text. Default 0. */
   readonly seed?: number
   readonly signal?: AbortSignal
@@ -52,10 +58,13 @@ export class TextWriter {
 
   /** Throws ModelsError, among others `other-base` for an adapter of another decoder. */
   static async open(decoder: PretrainedDecoder, options: WriterOptions = {}): Promise<TextWriter> {
-    const { quantise, adapter, ...session } = options
+    const { quantise, adapter, adapters = [], onUnread, ...session } = options
     const network = decoderNetwork(decoder.description)
     const base = await decoder.weights()
-    const weights = adapter === undefined ? base : await readDecoderAdapter(adapter, decoder, network, base)
+    const weights =
+      adapter === undefined
+        ? await sideBySide(decoder, network, base, { adapters, onUnread })
+        : await readDecoderAdapter(adapter, decoder, network, base)
     const pass = quantise && passes[quantise]
     const generator = await TextGenerator.open(network, weights, {
       ...session,
@@ -134,6 +143,30 @@ export class TextWriter {
       { tokens: encoded.ids.length, positions: context },
     )
   }
+}
+
+/** Puts adapters on one network, the first place for the decoder without one; the weights of all. */
+async function sideBySide(
+  decoder: PretrainedDecoder,
+  network: GPT,
+  weights: ReadonlyMap<string, Tensor>,
+  { adapters = [], onUnread }: Pick<WriterOptions, 'adapters' | 'onUnread'>,
+): Promise<ReadonlyMap<string, Tensor>> {
+  if (adapters.length === 0) return weights
+  const plain = { model: decoderNetwork(decoder.description), weights }
+  const read = async (folder: string) => {
+    const model = decoderNetwork(decoder.description)
+    try {
+      return { model, weights: await readDecoderAdapter(folder, decoder, model, weights) }
+    } catch (error) {
+      if (!onUnread) throw error
+      onUnread(folder, error as Error)
+      return plain
+    }
+  }
+  const all = [plain]
+  for (const folder of adapters) all.push(await read(folder))
+  return bankAdapters(network, weights, all)
 }
 
 /** Lets text through up to the first stop word, and holds back an end that may be the beginning of one. */

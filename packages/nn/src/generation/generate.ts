@@ -17,6 +17,8 @@ export interface GenerationOptions extends SamplingOptions {
   readonly mask?: (written: readonly number[], row: number) => Uint8Array
   /** The same seed, prompts and options give the same tokens. Default 0. */
   readonly seed?: number
+  /** The place of the adapter that writes, where several are side by side (`bankAdapters`). Default 0. */
+  readonly adapter?: number
   /** Keep keys and values of earlier tokens; default true. Without, each step reads the whole sequence again: for comparisons. */
   readonly cache?: boolean
 }
@@ -62,7 +64,7 @@ export class TextGenerator {
     options: GenerationOptions,
   ): AsyncGenerator<(number | undefined)[]> {
     checkSampling(options)
-    const { length, stop = [], seed = 0, cache = true } = options
+    const { length, stop = [], seed = 0, cache = true, adapter } = options
     const empty = prompts.findIndex((prompt) => prompt.length === 0)
     if (empty >= 0) throw new NnError('empty-prompt', `Generation: prompt ${empty} has no token`, { prompt: empty })
     const sequences = prompts.map((prompt) => [...prompt])
@@ -73,7 +75,11 @@ export class TextGenerator {
     for (let made = 0; made < length && !ended.every(Boolean); made++) {
       const again = window.advance(made) || !cache || read === 0
       const logits = again
-        ? await this.steps.start(sequences.map((s) => s.slice(Math.max(0, s.length - window.length))))
+        ? await this.steps.start(
+            sequences.map((s) => s.slice(Math.max(0, s.length - window.length))),
+            {},
+            adapter,
+          )
         : await this.steps.next(sequences.map((s) => s.at(-1)!))
       read = window.length
       const tokens = sequences.map((sequence, row) => {

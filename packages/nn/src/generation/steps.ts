@@ -113,6 +113,7 @@ export class Steps {
   /** Places of padding before each sequence. */
   #padding: number[] = []
   #memory: Memory = {}
+  #adapter = 0
 
   private constructor(
     readonly spec: StepModel,
@@ -135,11 +136,15 @@ export class Steps {
     return this.#cache.length
   }
 
-  /** Reads whole sequences, shorter ones padded in front; resolves to the logits [vocabulary] after each. */
-  async start(sequences: readonly (readonly number[])[], memory: Memory = {}): Promise<Float32Array[]> {
+  /**
+   * Reads whole sequences, shorter ones padded in front; resolves to the logits [vocabulary] after each. `adapter` is the place of
+   * the adapter that all take, where several are side by side (`bankAdapters`).
+   */
+  async start(sequences: readonly (readonly number[])[], memory: Memory = {}, adapter = 0): Promise<Float32Array[]> {
     const longest = Math.max(...sequences.map(({ length }) => length))
     this.#padding = sequences.map(({ length }) => longest - length)
     this.#memory = memory
+    this.#adapter = adapter
     this.#cache.clear(sequences.length)
     return this.#feed(sequences.map((tokens, row) => [...Array<number>(this.#padding[row]!).fill(0), ...tokens]))
   }
@@ -161,6 +166,10 @@ export class Steps {
     return this.session.release()
   }
 
+  get #hasAdapters(): boolean {
+    return this.session.inputs.some(({ name }) => name === 'adapter')
+  }
+
   async #feed(tokens: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const [B, T, P] = [tokens.length, tokens[0]!.length, this.#cache.length]
     const { context, vocabulary } = this.spec
@@ -171,6 +180,7 @@ export class Steps {
     const results = await this.session.run({
       ...this.#cache.tensors(),
       ...this.#memory,
+      ...(this.#hasAdapters && { adapter: tensorOf('int64', [B], Array(B).fill(this.#adapter)) }),
       ids: tensorOf('int64', [B, T], tokens.flat()),
       positions: tensorOf(
         'int64',
