@@ -11,6 +11,8 @@ describe('options', () => {
     ['port', '65535', 65535],
     ['encoder', 'cnn', 'cnn'],
     ['model', 'chat=./a/small.gguf', [{ name: 'chat', source: './a/small.gguf' }]],
+    ['adapter', 'formal=a/b', [{ name: 'formal', base: undefined, folder: 'a/b' }]],
+    ['adapter', 'formal@chat=/a@b', [{ name: 'formal', base: 'chat', folder: '/a@b' }]],
     ['model', 'org/name', [{ name: 'name', source: 'org/name' }]],
     ['model', 'C:\\models\\a=b.gguf', [{ name: 'a=b', source: 'C:\\models\\a=b.gguf' }]],
     ['encoder', 'linear', 'linear'],
@@ -28,6 +30,7 @@ describe('options', () => {
     ['seed', '-1', 'a whole number of at least 0, found "-1"'],
     ['epochs', '0', 'at least 1'],
     ['model', 'chat=', 'expected name=folder, name=file.gguf or name=organisation/name, found "chat="'],
+    ['adapter', 'a/b', 'expected name=folder or name@model=folder, found "a/b"'],
     ['port', '70000', 'a port from 0 to 65535'],
     ['encoder', 'bert', 'expected one of auto, linear, tfidf, bag, cnn, bilstm, transformer, pretrained, found "bert"'],
   ] as const)('--%s %s is refused', (name, text, sentence) => {

@@ -82,6 +82,19 @@ export function models(value: string, before: readonly NamedModel[] = []): Named
   return [...before, { name, source }]
 }
 
+/** `name=folder` or `name@model=folder`: an adapter, and the model that it is put on. */
+function adapters(value: string, before: readonly NamedAdapter[] = []): NamedAdapter[] {
+  const [, name, base, folder] = /^([^=@/\\]+)(?:@([^=@/\\]+))?=(.+)$/.exec(value.trim()) ?? []
+  if (!name || !folder) throw new Usage(`expected name=folder or name@model=folder, found ${JSON.stringify(value)}`)
+  return [...before, { name, base, folder }]
+}
+
+interface NamedAdapter {
+  name: string
+  base: string | undefined
+  folder: string
+}
+
 interface NamedModel {
   name: string
   source: string
@@ -165,6 +178,11 @@ export const optionTable = {
     description:
       'answer under /v1 with a model: a folder, a .gguf file or a name on the hub; may be given several times',
     parse: models,
+  },
+  adapter: {
+    flags: '--adapter <name=folder>',
+    description: 'a PEFT adapter on a --model, name@model=folder where there are several; may be given several times',
+    parse: adapters,
   },
   exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },
   lang: {

@@ -18,6 +18,15 @@ export interface HostedModel {
   name: string
   /** A model's folder, a .gguf file, or a name on the hub. */
   source: string
+  /** What the model with one of these PEFT adapters on its weights is called; they share these. Decoders only. */
+  adapters?: readonly { name: string; folder: string }[]
+}
+
+/** What a name stands for: a model, or one of its adapters. */
+interface Named {
+  model: HostedModel
+  /** Counted from 1; 0: the model without one. */
+  adapter: number
 }
 
 export interface LanguageOptions {
@@ -39,8 +48,8 @@ const needs = {
 
 /** The language models of this server: each in a thread of its own, loaded when it is first asked, released when idle. */
 export class HostedModels {
-  readonly #models: ReadonlyMap<string, HostedModel>
-  readonly #settings: Omit<ThreadSettings, 'source'>
+  readonly #named: ReadonlyMap<string, Named>
+  readonly #settings: Omit<ThreadSettings, 'source' | 'adapters'>
   readonly #idleTime: number
   readonly #log: Log
   readonly #threads = new Map<string, ModelThread>()
@@ -49,8 +58,7 @@ export class HostedModels {
 
   /** Throws VolantError `bad-models` when names are no names, or not different. */
   constructor({ models = [], threads = 1, quantise, idleTime = 15 * 60_000 }: LanguageOptions, log: Log) {
-    checkNames(models)
-    this.#models = new Map(models.map((model) => [model.name, model]))
+    this.#named = namedOf(models)
     this.#settings = { threads, ...(quantise && { quantise }) }
     this.#idleTime = idleTime
     this.#log = log
@@ -58,7 +66,7 @@ export class HostedModels {
   }
 
   get names(): string[] {
-    return [...this.#models.keys()]
+    return [...this.#named.keys()]
   }
 
   /** Models that are in memory. */
@@ -67,9 +75,9 @@ export class HostedModels {
   }
 
   /** Throws `unknown-model`. */
-  get(name: string): HostedModel {
-    const model = this.#models.get(name)
-    if (model) return model
+  get(name: string): Named {
+    const named = this.#named.get(name)
+    if (named) return named
     const known =
       this.names.length > 0
         ? `it has ${this.names.map((one) => `"${one}"`).join(', ')}`
@@ -82,15 +90,18 @@ export class HostedModels {
    * `bad-request`, `queue-full`.
    */
   async run<T extends Task>(name: string, task: T, options: RunOptions): Promise<Result<T>> {
-    const model = this.get(name)
+    const { model, adapter } = this.get(name)
     for (;;) {
       const thread = this.#thread(model)
       const facts = await this.#ready(model, thread)
       const { kind, other } = needs[task.kind]
       if (facts.kind !== kind) throw refuse('bad-request', `The model "${name}" ${other}.`, { param: 'model' })
-      if (task.kind === 'write' && facts.kind === 'decoder') refuseEndless(task, facts)
+      if (task.kind === 'write' && facts.kind === 'decoder') {
+        refuseUnread(name, model, adapter, facts.unread)
+        refuseEndless(task, facts)
+      }
       if (task.kind === 'embed' && facts.kind === 'encoder') refuseOtherWidth(task, facts)
-      if (thread.usable) return thread.run(task, options)
+      if (thread.usable) return thread.run(task.kind === 'write' ? { ...task, adapter } : task, options)
       if (this.#closed) throw refuse('not-ready', 'The server is stopping.')
     }
   }
@@ -103,10 +114,10 @@ export class HostedModels {
     await Promise.all(all.map((thread) => thread.close()))
   }
 
-  #thread({ name, source }: HostedModel): ModelThread {
+  #thread({ name, source, adapters = [] }: HostedModel): ModelThread {
     const kept = this.#threads.get(name)
     if (kept?.usable) return kept
-    const thread = new ModelThread({ ...this.#settings, source })
+    const thread = new ModelThread({ ...this.#settings, source, adapters: adapters.map(({ folder }) => folder) })
     this.#threads.set(name, thread)
     const started = performance.now()
     thread.ready().then(
@@ -124,8 +135,7 @@ export class HostedModels {
       return await thread.ready()
     } catch (error) {
       // Callers know the model by its name; where its files are is the owner's affair.
-      const why = (error as Error).message.replaceAll(source, name).replace(/\.$/, '')
-      throw refuse('model-not-loaded', `The language model "${name}" could not be loaded: ${why}.`, { model: name })
+      throw notLoaded(name, (error as Error).message.replaceAll(source, name))
     }
   }
 
@@ -160,19 +170,39 @@ function refuseOtherWidth({ width: asked }: EmbedTask, { width }: { width: numbe
   throw refuse('unsupported-parameter', sentence, { param: 'dimensions' })
 }
 
-function checkNames(models: readonly HostedModel[]): void {
-  const seen = new Set<string>()
-  for (const { name } of models) {
+/** Refuses a name whose adapter cannot be read; the model and its other adapters answer nevertheless. */
+function refuseUnread(name: string, model: HostedModel, adapter: number, unread: Readonly<Record<string, string>>) {
+  const folder = model.adapters?.[adapter - 1]?.folder
+  const why = folder === undefined ? undefined : unread[folder]
+  if (folder === undefined || why === undefined) return
+  throw notLoaded(name, why.replaceAll(folder, name).replaceAll(model.source, model.name))
+}
+
+const notLoaded = (name: string, why: string) =>
+  refuse('model-not-loaded', `The language model "${name}" could not be loaded: ${why.replace(/\.$/, '')}.`, {
+    model: name,
+  })
+
+function namedOf(models: readonly HostedModel[]): Map<string, Named> {
+  const all = models.flatMap((model): [string, Named][] => [
+    [model.name, { model, adapter: 0 }],
+    ...(model.adapters ?? []).map(({ name }, at): [string, Named] => [name, { model, adapter: at + 1 }]),
+  ])
+  checkNames(all.map(([name]) => name))
+  return new Map(all)
+}
+
+function checkNames(names: readonly string[]): void {
+  for (const [at, name] of names.entries()) {
     if (!form.test(name))
       throw new VolantError(
         'bad-models',
         `"${name}" cannot be the name of a language model; expected letters, digits, ".", "_", ":" and "-", at most 80.`,
         { name },
       )
-    if (seen.has(name))
+    if (names.indexOf(name) < at)
       throw new VolantError('bad-models', `Two language models are called "${name}"; give each a name of its own.`, {
         name,
       })
-    seen.add(name)
   }
 }

@@ -4,6 +4,8 @@ import type { ChatMessage, JsonSchema } from '@volant/models'
 export interface ThreadSettings {
   /** A model's folder, a .gguf file, or a name on the hub. */
   source: string
+  /** Folders of PEFT adapters on the weights of a decoder. */
+  adapters: readonly string[]
   threads: number
   quantise?: 'int8' | '4bit'
 }
@@ -12,7 +14,9 @@ export interface ThreadSettings {
 export const LONGEST_TOKEN = 256
 
 /** What an opened model is. */
-export type ModelFacts = { kind: 'decoder'; positions: number } | { kind: 'encoder'; width: number }
+export type ModelFacts =
+  /** `unread`: adapters that cannot be read, with the reason, by folder. */
+  { kind: 'decoder'; positions: number; unread: Readonly<Record<string, string>> } | { kind: 'encoder'; width: number }
 
 export interface Sampling {
   maxTokens: number
@@ -30,6 +34,8 @@ export interface WriteTask {
   kind: 'write'
   prompt: string | ChatMessage[]
   sampling: Sampling
+  /** The place of the adapter that writes, counted from 1; 0 or absent: none. */
+  adapter?: number
 }
 
 /** Texts to make vectors of. */

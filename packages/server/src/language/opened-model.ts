@@ -18,10 +18,17 @@ export interface OpenedModel {
 }
 
 /** Opens a model of a folder, a file or the hub. Throws ModelsError. */
-export async function openModel({ source, threads, quantise }: ThreadSettings): Promise<OpenedModel> {
+export async function openModel({ source, adapters, threads, quantise }: ThreadSettings): Promise<OpenedModel> {
   const place = await locateModel(source)
-  if ((await modelKind(place)) === 'decoder')
-    return decoderModel(await TextWriter.open(await openDecoder(place, source), { threads, quantise }))
+  if ((await modelKind(place)) === 'decoder') {
+    const unread: Record<string, string> = {}
+    const onUnread = (folder: string, { message }: Error) => {
+      unread[folder] = message
+    }
+    const options = { threads, quantise, adapters, onUnread }
+    return decoderModel(await TextWriter.open(await openDecoder(place, source), options), unread)
+  }
+  if (adapters.length > 0) throw new Error('it is an encoder, and adapters are served on decoders only')
   if (quantise === '4bit') throw new Error('it is an encoder, whose weights are float32 or int8, not 4bit')
   const encoder = await openEncoder(place, source)
   // This is a thread of its own already.
@@ -29,13 +36,13 @@ export async function openModel({ source, threads, quantise }: ThreadSettings): 
   return encoderModel(embedder, encoder.description.longest)
 }
 
-function decoderModel(writer: TextWriter): OpenedModel {
+function decoderModel(writer: TextWriter, unread: Readonly<Record<string, string>>): OpenedModel {
   const write = async (
-    { prompt, sampling }: WriteTask,
+    { prompt, sampling, adapter = 0 }: WriteTask,
     signal: AbortSignal,
     onPiece: (text: string) => void,
   ): Promise<Result<WriteTask>> => {
-    const writing = writer.write(prompt, { ...sampling, signal })
+    const writing = writer.write(prompt, { ...sampling, adapter, signal })
     try {
       for await (const piece of writing) onPiece(piece)
     } catch (error) {
@@ -45,7 +52,7 @@ function decoderModel(writer: TextWriter): OpenedModel {
     return { promptTokens, tokens, ended }
   }
   return {
-    facts: { kind: 'decoder', positions: writer.network.options.context },
+    facts: { kind: 'decoder', positions: writer.network.options.context, unread },
     run: (task, signal, onPiece) => write(task as WriteTask, signal, onPiece) as never,
     release: () => writer.release(),
   }

@@ -36,7 +36,10 @@ interface Parts {
 export function openAiRoutes(app: App, parts: Parts): void {
   const { hosted } = parts.service
   const created = Math.floor(Date.now() / 1000)
-  const shown = (id: string) => ({ id, object: 'model' as const, created, owned_by: 'volant' })
+  const shown = (id: string) => {
+    const { model, adapter } = hosted.get(id)
+    return { id, object: 'model' as const, created, owned_by: 'volant', parent: adapter > 0 ? model.name : null }
+  }
   app.route({
     method: 'GET',
     url: '/models',
@@ -54,7 +57,7 @@ export function openAiRoutes(app: App, parts: Parts): void {
       params: z.object({ model: z.string() }),
       response: { 200: hostedModel, default: openAiErrorSchema },
     },
-    handler: async ({ params }) => shown(hosted.get(params.model).name),
+    handler: async ({ params }) => shown(params.model),
   })
   app.route({
     method: 'POST',

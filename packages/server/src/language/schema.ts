@@ -108,6 +108,7 @@ export const hostedModel = z
     object: z.literal('model'),
     created: z.number(),
     owned_by: z.string(),
+    parent: z.string().nullable().meta({ description: 'The model whose weights an adapter shares.' }),
   })
   .meta({ id: 'LanguageModel' })
 export const hostedModels = z.object({ object: z.literal('list'), data: z.array(hostedModel) })
