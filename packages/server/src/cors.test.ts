@@ -31,6 +31,17 @@ describe('pages of other origins', () => {
     expect(answer.headers.get('vary')).toBe('origin')
   })
 
+  it("may use OpenAI's client, which sends headers of its own", async () => {
+    const headers = { ...preflight, 'access-control-request-headers': 'authorization,x-stainless-lang' }
+    const asked = await server.ask('OPTIONS', '/v1/chat/completions', undefined, { origin: shop, ...headers })
+    expect(asked.status).toBe(204)
+    expect(asked.headers.get('access-control-allow-headers')).toBe('authorization,x-stainless-lang')
+    const other = await ask('OPTIONS', '/me', { origin: shop, ...headers })
+    expect(other.headers.get('access-control-allow-headers')).not.toContain('stainless')
+    const { status, headers: answered } = await server.ask('GET', '/v1/models', undefined, { origin: shop })
+    expect([status, answered.get('access-control-allow-origin')]).toEqual([401, shop])
+  })
+
   it('need a key on the machine of the server too', async () => {
     const { status, headers } = await ask('GET', '/projects', { origin: shop })
     expect(status).toBe(401)

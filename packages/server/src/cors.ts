@@ -4,9 +4,11 @@ import type { App } from './api.js'
 /** How long a browser may keep the answer to its question, in seconds. */
 const KEPT = 600
 
+/** Headers that pages may send. */
+const sent = 'authorization, content-type, x-api-key, last-event-id'
+
 const asked = {
   'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
-  'access-control-allow-headers': 'authorization, content-type, x-api-key, last-event-id',
   'access-control-max-age': String(KEPT),
 }
 
@@ -31,12 +33,18 @@ export function allowOrigins(app: App, origins: readonly string[]): void {
   app.addHook('onRequest', async (request, reply) => {
     if (!/^\/(api|v1)\//.test(request.url)) return
     reply.header('vary', 'origin')
-    const { origin, 'access-control-request-method': wanted } = request.headers
+    const { origin, 'access-control-request-method': wanted, 'access-control-request-headers': more } = request.headers
     if (origin === undefined || !allowed.has(origin)) return
     reply.headers({
       'access-control-allow-origin': origin,
       'access-control-expose-headers': 'retry-after, x-request-id',
     })
-    if (request.method === 'OPTIONS' && wanted !== undefined) return reply.headers(asked).code(204).send()
+    if (request.method !== 'OPTIONS' || wanted === undefined) return
+    // OpenAI's client sends a dozen headers that tell of itself.
+    const allowedHeaders = request.url.startsWith('/v1/') ? (more ?? sent) : sent
+    return reply
+      .headers({ ...asked, 'access-control-allow-headers': allowedHeaders })
+      .code(204)
+      .send()
   })
 }
