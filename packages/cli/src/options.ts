@@ -82,15 +82,15 @@ export function models(value: string, before: readonly NamedModel[] = []): Named
   return [...before, { name, source }]
 }
 
-/** `name=folder` or `name@model=folder`: an adapter, and the model that it is put on. */
+/** `folder`, `name=folder` or `name@model=folder`: an adapter, what a server calls it, and the model that it is put on. */
 function adapters(value: string, before: readonly NamedAdapter[] = []): NamedAdapter[] {
-  const [, name, base, folder] = /^([^=@/\\]+)(?:@([^=@/\\]+))?=(.+)$/.exec(value.trim()) ?? []
-  if (!name || !folder) throw new Usage(`expected name=folder or name@model=folder, found ${JSON.stringify(value)}`)
+  const given = value.trim()
+  const [, name, base, folder = given] = /^([^=@/\\]+)(?:@([^=@/\\]+))?=(.+)$/.exec(given) ?? []
   return [...before, { name, base, folder }]
 }
 
 interface NamedAdapter {
-  name: string
+  name: string | undefined
   base: string | undefined
   folder: string
 }
@@ -180,8 +180,9 @@ export const optionTable = {
     parse: models,
   },
   adapter: {
-    flags: '--adapter <name=folder>',
-    description: 'a PEFT adapter on a --model, name@model=folder where there are several; may be given several times',
+    flags: '--adapter <folder>',
+    description:
+      'adapter of volant instruct or PEFT; a server calls it name=folder, name@model=folder where it has several models, and takes several',
     parse: adapters,
   },
   exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },
@@ -235,11 +236,6 @@ export const optionTable = {
     flags: '--quantise <form>',
     description: 'weights as int8 (faster) or 4bit (smallest) (default: float32)',
     parse: choice('int8', '4bit'),
-  },
-  adapter: {
-    flags: '--adapter <folder>',
-    description: 'use the adapter that volant instruct or PEFT wrote for this model',
-    parse: text,
   },
   lora: { flags: '--lora <rank>', description: 'rank of the adapters (default: 8)', parse: whole(1) },
   dora: { flags: '--dora', description: 'adapters that learn the sizes of weights apart (DoRA)', parse: on },

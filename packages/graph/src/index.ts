@@ -83,6 +83,7 @@ export {
   tanh,
   where,
 } from './functions/elementwise.js'
+export { type FourBitMatrix, linearFourBit } from './functions/four-bit.js'
 export {
   binaryCrossEntropy,
   type CrossEntropyOptions,
@@ -169,7 +170,7 @@ export type { Padding, PerAxis, WindowOptions } from './functions/windows.js'
 export { gradients } from './gradients.js'
 export type { Attributes, Builder, Graph, Node, Value, ValueInfo } from './graph.js'
 export { assertSafeAliasing, type StatePair } from './onnx/aliasing.js'
-export { decodeOnnx, encodeOnnx } from './onnx/codec.js'
+export { decodeOnnx, encodeOnnx, encodeOnnxApart, type TensorApart } from './onnx/codec.js'
 export type { Target } from './onnx/emitter.js'
 export { importOnnx } from './onnx/import.js'
 export { lower } from './onnx/lower.js'
@@ -180,7 +181,7 @@ export { shareCommonSubexpressions } from './passes/common-subexpressions.js'
 export { type DeadCodeOptions, removeDeadCode } from './passes/dead-code.js'
 export { type DynamicInt8Options, quantiseDynamic } from './passes/dynamic-int8.js'
 export { foldConstants } from './passes/fold-constants.js'
-export { quantiseWeightsTo4Bit } from './passes/four-bit.js'
+export { FOUR_BIT_BLOCK, packFourBit, quantiseWeightsTo4Bit } from './passes/four-bit.js'
 export type { PassedGraph } from './passes/graph-rewriter.js'
 export { convertToHalf, type HalfPrecisionOptions } from './passes/half-precision.js'
 export { fuseForInference } from './passes/inference-fusions.js'

@@ -18,6 +18,7 @@ export {
 export {
   type DecoderDescription,
   decoderNetwork,
+  fourBitNetwork,
   openDecoder,
   type PretrainedDecoder,
 } from './decoders/pretrained.js'

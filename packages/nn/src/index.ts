@@ -52,6 +52,8 @@ export { CRF } from './modules/crf.js'
 export { Embedding, EmbeddingBag, PositionEmbedding, type TableOptions } from './modules/embedding.js'
 export { FeedForward, type FeedForwardActivation, type FeedForwardOptions } from './modules/feed-forward.js'
 export { freezeAllBut, type GrownHead, growClasses } from './modules/fine-tuning.js'
+export { fourBitTensors, useFourBits } from './modules/four-bit.js'
+export { FourBitWeight } from './modules/four-bit-weight.js'
 export { GroupNorm } from './modules/group-norm.js'
 export {
   constant as constantInitialiser,

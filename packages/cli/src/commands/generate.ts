@@ -51,13 +51,14 @@ export const generate = command({
       ...writing
     } = options
     if (system !== undefined && !chat) throw new Usage('--system needs --chat')
+    if (adapter && adapter.length > 1) throw new Usage('generate writes with one --adapter')
     if (given === undefined && process.stdin.isTTY) throw new Usage('generate needs a prompt, or a text on stdin')
     const schema = jsonSchema === undefined ? undefined : await readSchema(jsonSchema)
     const decoder = await openModel(model!, { revision, file }, terminal)
     const prompt = given ?? (await text(process.stdin)).trimEnd()
     if (prompt === '') throw new Usage('the prompt is empty')
     const told = system === undefined ? [] : [{ role: 'system', content: system }]
-    const writer = await TextWriter.open(decoder, { adapter, quantise, threads })
+    const writer = await TextWriter.open(decoder, { adapter: adapter?.[0]?.folder, quantise, threads })
     try {
       const asked = chat ? [...told, { role: 'user', content: prompt }] : prompt
       for await (const piece of writer.write(asked, { ...writing, schema, signal: terminal.signal }))

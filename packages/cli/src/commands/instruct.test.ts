@@ -76,6 +76,7 @@ describe('volant instruct', () => {
   it.each([
     [[chats], 2, 'instruct needs --base'],
     [[chats, '--base', base], 2, 'instruct needs --out'],
+    [[chats, '--base', base, '--out', at('x'), '--quantise', 'int8'], 2, 'as 4bit or float32, not int8'],
     [[at('none.jsonl'), '--base', base, '--out', at('x')], 1, 'none.jsonl" cannot be read (ENOENT)'],
     [
       [chats, '--base', base, '--out', at('x'), '--lora', '99'],

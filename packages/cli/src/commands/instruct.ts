@@ -32,6 +32,7 @@ const options = [
   'batchSize',
   'maxTokens',
   'valid',
+  'quantise',
   'merge',
   'seed',
   'threads',
@@ -57,12 +58,15 @@ export const instruct = command({
     ['volant instruct chats.jsonl --base smollm2.gguf --out adapter', 'learn the answers, write an adapter'],
     ['volant generate smollm2.gguf "Where is Paris?" --chat --adapter adapter', 'use it'],
     ['volant instruct chats.jsonl --base org/name --lora 16 --epochs 3 --out adapter', 'a model of the hub, longer'],
+    ['volant instruct chats.jsonl --base large-model --quantise 4bit --out adapter', 'a sixth of the memory (QLoRA)'],
     ['volant instruct chats.jsonl --base folder --valid later.jsonl --merge --out model', 'a whole model folder'],
   ],
   async run([chats], given, terminal) {
     const { base, out, force, merge, json, revision, file } = given
     if (!base) throw new Usage('instruct needs --base: the folder, .gguf file or name on the hub of a decoder')
     if (!out) throw new Usage('instruct needs --out: the folder to write to')
+    if (given.quantise === 'int8') throw new Usage('instruct keeps frozen weights as 4bit or float32, not int8')
+    if (given.quantise && given.dora) throw new Usage('--dora needs the weights themselves: leave out --quantise')
     if (existsSync(out) && !force)
       throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
     const seed = given.seed ?? 42
@@ -95,8 +99,8 @@ export const instruct = command({
 })
 
 function settingsOf(given: InstructOptions): TuneOptions {
-  const { lora, dora, epochs, learningRate, batchSize, maxTokens, threads = availableParallelism() } = given
-  const known = { epochs, learningRate, batchSize, maxTokens, threads, lora: { rank: lora ?? 8, dora } }
+  const { lora, dora, epochs, learningRate, batchSize, maxTokens, quantise, threads = availableParallelism() } = given
+  const known = { epochs, learningRate, batchSize, maxTokens, quantise, threads, lora: { rank: lora ?? 8, dora } }
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
 }
 

@@ -69,7 +69,12 @@ const modelsOf = (text = ''): Models =>
     .reduce<Models>((before, one) => readModel(one, before), [])
 
 /** The models with their adapters. */
-function withAdapters(models: Models, adapters: OptionValues<'adapter'>['adapter'] = []) {
+function withAdapters(models: Models, given: OptionValues<'adapter'>['adapter'] = []) {
+  const adapters = given.map(({ name, ...adapter }) => {
+    if (name === undefined)
+      throw new Usage(`--adapter ${adapter.folder} needs a name: name=folder or name@model=folder`)
+    return { name, ...adapter }
+  })
   for (const { name, base } of adapters) {
     if (base === undefined && models.length !== 1)
       throw new Usage(`--adapter ${name} needs the model it is put on: ${name}@model=folder`)

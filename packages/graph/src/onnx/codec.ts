@@ -19,18 +19,42 @@ const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, float
 /** The largest file protobuf can hold. */
 const largestFile = 2 ** 31 - 1
 
-/** An ONNX file (https://onnx.ai/onnx/repo-docs/IR.html) with all tensors inside. Throws GraphError above 2 GB. */
-export function encodeOnnx(model: OnnxModel): Uint8Array {
+/**
+ * An ONNX file (https://onnx.ai/onnx/repo-docs/IR.html) with all tensors inside but those named, of which it says that they lie at
+ * a path of their name. Throws GraphError above 2 GB.
+ */
+export function encodeOnnx(model: OnnxModel, apart: ReadonlySet<string> = new Set()): Uint8Array {
   const { graph } = model
-  const size = [...graph.initializers.values()].reduce((sum, t) => sum + t.data.byteLength, 0)
+  const inside = [...graph.initializers].filter(([name]) => !apart.has(name))
+  const size = inside.reduce((sum, [, { data }]) => sum + data.byteLength, 0)
   if (size > largestFile) throw new GraphError(`an ONNX file holds at most 2 GB, the initializers need ${size} bytes`)
   return writeMessage('Model', {
     irVersion: model.irVersion,
     producer: model.producer,
     opsets: [{ domain: '', version: model.opset }, ...domainsOf(graph).map((domain) => ({ domain, version: 1 }))],
     metadata: Object.entries(model.metadata).map(([key, value]) => ({ key, value })),
-    graph: writeGraph(graph),
+    graph: writeGraph(graph, apart),
   })
+}
+
+/** Fewest bytes of a tensor that is worth a place of its own. */
+const smallestApart = 1 << 16
+
+/** A tensor's bytes beside an ONNX file, under the path by which the file names them. */
+export interface TensorApart {
+  readonly path: string
+  readonly data: Uint8Array
+}
+
+/**
+ * An ONNX file without its large tensors, and their bytes: for sessions, which take them beside the file (`externalData`), so that
+ * their size does not matter. The bytes are views of the tensors.
+ */
+export function encodeOnnxApart(model: OnnxModel): { file: Uint8Array; apart: TensorApart[] } {
+  const large = [...model.graph.initializers].filter(([, { data }]) => data.byteLength >= smallestApart)
+  const names = new Set(large.map(([name]) => name))
+  const file = encodeOnnx(model, names)
+  return { file, apart: large.map(([path, { data }]) => ({ path, data: bytesOf(data) })) }
 }
 
 /** Reads an ONNX file. Throws GraphError for what is not ONNX, keeps its weights elsewhere, or uses types we do not have. */
@@ -55,12 +79,14 @@ function readModel(bytes: Uint8Array): Message<'Model'> {
   }
 }
 
-const writeGraph = (graph: OnnxGraph): Message<'Graph'> => ({
+const writeGraph = (graph: OnnxGraph, apart: ReadonlySet<string> = new Set()): Message<'Graph'> => ({
   name: graph.name,
   nodes: graph.nodes.map(writeNode),
   inputs: graph.inputs.map(writeValueInfo),
   outputs: graph.outputs.map(writeValueInfo),
-  initializers: [...graph.initializers].map(([name, tensor]) => writeTensor(tensor, name)),
+  initializers: [...graph.initializers].map(([name, tensor]) =>
+    apart.has(name) ? writeTensorApart(tensor, name) : writeTensor(tensor, name),
+  ),
 })
 
 function readGraph(graph: Message<'Graph'>): OnnxGraph {
@@ -142,6 +168,17 @@ const writeTensor = ({ dtype, dims, data }: Tensor, name?: string): Message<'Ten
   dataType: elementTypes[dtype],
   name,
   raw: bytesOf(data),
+})
+
+const writeTensorApart = ({ dtype, dims, data }: Tensor, name: string): Message<'Tensor'> => ({
+  dims: [...dims],
+  dataType: elementTypes[dtype],
+  name,
+  dataLocation: 1,
+  externalData: Object.entries({ location: name, offset: 0, length: data.byteLength }).map(([key, value]) => ({
+    key,
+    value: String(value),
+  })),
 })
 
 /** Numbers may be raw bytes or in the field of their type; 16-bit and smaller ones share the int32 field. */

@@ -56,8 +56,13 @@ export class Emitter {
   ) {}
 
   /** Emits a node and returns the name of its (first) output. */
-  op(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeInput>> = {}): string {
-    return this.ops(opType, inputs, 1, attributes)[0]!
+  op(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+    domain = '',
+  ): string {
+    return this.ops(opType, inputs, 1, attributes, domain)[0]!
   }
 
   /** Emits a node with several outputs. */
@@ -66,12 +71,13 @@ export class Emitter {
     inputs: readonly string[],
     outputs: number,
     attributes: Readonly<Record<string, AttributeInput>> = {},
+    domain = '',
   ): readonly string[] {
     const typed = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, attribute(value)]))
     const key = `${opType}|${inputs.join(',')}|${outputs}|${JSON.stringify(typed, withTensorBytes)}`
     const known = this.#recall(key)
     if (known) return known
-    const names = this.#append(opType, inputs, outputs, typed)
+    const names = this.#append(opType, inputs, outputs, typed, domain)
     this.#open[0]!.known.set(key, names)
     return names
   }
@@ -217,10 +223,16 @@ export class Emitter {
     return undefined
   }
 
-  #append(opType: string, inputs: readonly string[], outputs: number, attributes: OnnxNode['attributes']): string[] {
+  #append(
+    opType: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: OnnxNode['attributes'],
+    domain = '',
+  ): string[] {
     const stem = `${this.path ? `${this.path}/` : ''}${opType}_${this.#count++}`
     const names = Array.from({ length: outputs }, (_, i) => (outputs === 1 ? stem : `${stem}:${i}`))
-    this.#open[0]!.nodes.push({ name: stem, opType, domain: '', inputs, outputs: names, attributes })
+    this.#open[0]!.nodes.push({ name: stem, opType, domain, inputs, outputs: names, attributes })
     return names
   }
 

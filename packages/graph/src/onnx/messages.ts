@@ -50,6 +50,7 @@ const messages = {
     name: [8, 'string'],
     raw: [9, 'bytes'],
     doubles: [10, 'double[]'],
+    externalData: [13, 'Entry[]'],
     dataLocation: [14, 'int'],
   },
   ValueInfo: { name: [1, 'string'], type: [2, 'Type'] },

@@ -14,6 +14,7 @@ import { attentionCases } from '../testing/attention-cases.js'
 import type { Case } from '../testing/case.js'
 import { einsumCases } from '../testing/einsum-cases.js'
 import { elementwiseCases } from '../testing/elementwise-cases.js'
+import { fourBitCases } from '../testing/four-bit-cases.js'
 import { imageCases } from '../testing/image-cases.js'
 import { layerCases } from '../testing/layer-cases.js'
 import { normCases } from '../testing/norm-cases.js'
@@ -31,6 +32,7 @@ const cases = [
   ...activationCases,
   ...shapeCases,
   ...layerCases,
+  ...fourBitCases,
   ...attentionCases,
   ...imageCases,
   ...normCases,

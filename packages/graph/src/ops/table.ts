@@ -7,6 +7,7 @@ import { convolution } from './convolution.js'
 import { chains } from './crf.js'
 import { ctc } from './ctc.js'
 import { elementwise } from './elementwise.js'
+import { fourBit } from './four-bit.js'
 import { gatherOps } from './gather.js'
 import { losses } from './losses.js'
 import { normalisation } from './normalisation.js'
@@ -28,6 +29,7 @@ export const ops = {
   ...shapeOps,
   ...gatherOps,
   ...products,
+  ...fourBit,
   ...normalisation,
   ...attentionOps,
   ...positionOps,

@@ -1,9 +1,11 @@
 import type { OnnxAttribute, OnnxModel, OnnxNode } from '../onnx/model.js'
+import type { Tensor } from '../tensor.js'
 import { OnnxRewriter, type PassedModel } from './onnx-rewriter.js'
 import { isProduct, type Matrix, stridesOf, type WeightProduct, type WhichProducts, weightProduct } from './products.js'
 
 /** Numbers of a column that share one scale. */
-const block = 32
+export const FOUR_BIT_BLOCK = 32
+const block = FOUR_BIT_BLOCK
 
 /** A 4-bit number stands for q - 8, from -8 to 7. */
 const zero = 8
@@ -63,27 +65,54 @@ export function packBlocks(weight: Matrix): { packed: Uint8Array; scales: Float3
   for (let n = 0, at = 0; n < N; n++)
     for (let first = 0; first < K; first += block, at++) {
       for (let i = 0; i < block; i++) values[i] = first + i < K ? data[(first + i) * rowStride + n * columnStride]! : 0
-      scales[at] = scaleOf(values)
-      for (let i = 0; i < block; i++) {
-        const q = quantised(values[i]!, scales[at]!) + zero
-        packed[(at * block + i) >> 1]! |= i % 2 === 0 ? q : q << 4
-      }
+      const scale = scaleOf(values)
+      scales[at] = scale
+      const inverse = scale === 0 ? 0 : 1 / scale
+      for (let i = 0; i < block; i += 2)
+        packed[(at * block + i) >> 1] = quantised(values[i]!, inverse) | (quantised(values[i + 1]!, inverse) << 4)
     }
   return { packed, scales }
 }
 
-const quantised = (value: number, scale: number) =>
-  scale === 0 ? 0 : Math.min(7, Math.max(-8, Math.round(value / scale)))
+/** From 0 to 15, of which 8 stands for 0. */
+const quantised = (value: number, inverse: number): number => {
+  const q = (value * inverse + (zero + 0.5)) | 0
+  return q > 15 ? 15 : Math.max(q, 0)
+}
 
 /** The scale of least square error: signed, so that the number of largest size falls on -8, where there is most room. */
 function scaleOf(values: Float32Array): number {
-  const peak = values.reduce((best, v) => (Math.abs(v) > Math.abs(best) ? v : best), 0)
+  let peak = 0
+  for (let i = 0; i < block; i++) if (Math.abs(values[i]!) > Math.abs(peak)) peak = values[i]!
+  if (peak === 0) return 0
   let [scale, least] = [peak / -zero, Number.POSITIVE_INFINITY]
   for (const factor of trials) {
     const candidate = Math.fround((peak / -zero) * factor)
+    const inverse = 1 / candidate
     let error = 0
-    for (const v of values) error += (v - candidate * quantised(v, candidate)) ** 2
-    if (error < least) [scale, least] = [candidate, error]
+    for (let i = 0; i < block; i++) {
+      const value = values[i]!
+      const missed = value - candidate * (quantised(value, inverse) - zero)
+      error += missed * missed
+    }
+    if (error < least) {
+      scale = candidate
+      least = error
+    }
   }
   return scale
+}
+
+/**
+ * A matrix in 4-bit numbers, 32 of a column with one scale, for `linearFourBit`: `weight` [outputs, inputs], as files have linear
+ * layers, -> `numbers` uint8 [outputs, blocks, 16] and `scales` float32 [outputs, blocks].
+ */
+export function packFourBit({ dims, data }: Tensor): { numbers: Tensor; scales: Tensor } {
+  const [N, K] = dims as [number, number]
+  const { packed, scales } = packBlocks({ data: data as Float32Array, K, N, transposed: true })
+  const blocks = Math.ceil(K / block)
+  return {
+    numbers: { dtype: 'uint8', dims: [N, blocks, block / 2], data: packed },
+    scales: { dtype: 'float32', dims: [N, blocks], data: scales },
+  }
 }

@@ -82,13 +82,13 @@ export function writtenTensor(path: string, tensor: Tensor, names: WeightNames):
 export const isLinear = (path: string, shape: readonly number[]): boolean =>
   path.endsWith('.weight') && shape.length === 2
 
-/** The names that a parameter may have in a file, first choice first, without prefix. */
+/** The names that a parameter may have in a file, first choice first, without prefix; none for one that files do not have. */
 export function parameterNames(path: string, names: WeightNames): string[] {
   const own = names[path]
   if (own !== undefined) return [own]
   const at = path.lastIndexOf('.')
   const layer = layerName(path.slice(0, at), names)
-  return leaves[path.slice(at + 1)]!.map((leaf) => `${layer}.${leaf}`)
+  return (leaves[path.slice(at + 1)] ?? []).map((leaf) => `${layer}.${leaf}`)
 }
 
 /** What the layer at a path of ours is called in files, without prefix. */

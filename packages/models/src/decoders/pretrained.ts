@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tensor } from '@volant/graph'
-import { GPT, type GptOptions, walk } from '@volant/nn'
+import { FourBitWeight, fourBitTensors, GPT, type GptOptions, useFourBits, walk } from '@volant/nn'
 import { hashWeights } from '../adapters/base.js'
 import type { DecoderArchitecture } from '../architectures/architecture.js'
 import { Config, readConfig } from '../architectures/config.js'
@@ -31,8 +31,11 @@ export interface PretrainedDecoder {
   readonly description: DecoderDescription
   /** sha256 of its weight files, which adapters are bound to; see `hashWeights`. */
   hash(): Promise<string>
-  /** Of `decoderNetwork(description)`, by path. */
-  weights(): Promise<Map<string, Tensor>>
+  /**
+   * Of `decoderNetwork(description)`, by path; or of such a network of which layers have weights of 4 bits (`useFourBits`), which
+   * are made one by one as they are read.
+   */
+  weights(network?: GPT): Promise<Map<string, Tensor>>
   /** Opens the weight files while `use` reads of them what it needs. */
   reading<Result>(use: (reader: WeightReader) => Promise<Result>): Promise<Result>
 }
@@ -85,19 +88,31 @@ function pretrained(description: DecoderDescription, source: string, open: () =>
     description,
     reading,
     hash: () => hashWeights(source),
-    weights: () =>
-      reading(async (reader) => {
-        const weights = new Map<string, Tensor>()
-        for (const path of walk(network).parameters.values()) weights.set(path, await reader.read(path))
-        return weights
-      }),
+    weights: (own = network) => reading((reader) => readAll(own, reader)),
   }
+}
+
+async function readAll(network: GPT, reader: WeightReader): Promise<Map<string, Tensor>> {
+  const { parameters, modules } = walk(network)
+  const weights = new Map<string, Tensor>()
+  for (const [layer, path] of modules)
+    if (layer instanceof FourBitWeight)
+      for (const [name, tensor] of fourBitTensors(path, await reader.readTurned(path))) weights.set(name, tensor)
+  for (const path of parameters.values()) if (!weights.has(path)) weights.set(path, await reader.read(path))
+  return weights
 }
 
 /** The network that a description tells of, with other settings where `changes` says so; trained like any other. */
 export function decoderNetwork(description: Described, changes: Partial<GptOptions> = {}): GPT {
   const network = architectureOf(description).network(configOf(description))
   return Object.keys(changes).length === 0 ? network : new GPT({ ...network.options, ...changes })
+}
+
+/** Such a network with the weights of all linear layers in 4 bits; a table of tokens that is the last layer too stays as it is. */
+export function fourBitNetwork(description: Described, changes: Partial<GptOptions> = {}): GPT {
+  const network = decoderNetwork(description, changes)
+  useFourBits(network, network.head ? ['**'] : ['decoder.**'])
+  return network
 }
 
 /** The architecture that a description tells of. Throws ModelsError `unknown-architecture`. */

@@ -1,4 +1,4 @@
-import { quantiseDynamic, quantiseWeightsTo4Bit, type Tensor } from '@volant/graph'
+import { quantiseDynamic, type Tensor } from '@volant/graph'
 import { bankAdapters, type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
 import type { JsonSchema } from '../constraints/json-schema.js'
 import { JsonText } from '../constraints/json-text.js'
@@ -7,7 +7,7 @@ import { ModelsError } from '../errors.js'
 import type { ChatMessage } from '../tokenisers/chat.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { readDecoderAdapter } from './adapter.js'
-import { decoderNetwork, type PretrainedDecoder } from './pretrained.js'
+import { decoderNetwork, fourBitNetwork, type PretrainedDecoder } from './pretrained.js'
 
 export interface WriterOptions extends SessionOptions {
   /** Weights in 4-bit or 8-bit whole numbers; default float32. */
@@ -43,8 +43,6 @@ export interface Writing extends AsyncIterable<string> {
   readonly ended: 'stop' | 'length' | undefined
 }
 
-const passes = { '4bit': quantiseWeightsTo4Bit, int8: quantiseDynamic }
-
 /** Writes texts with a pretrained decoder. One text at a time; `release` it when done. */
 export class TextWriter {
   #bytes: Vocabulary | undefined
@@ -59,16 +57,15 @@ export class TextWriter {
   /** Throws ModelsError, among others `other-base` for an adapter of another decoder. */
   static async open(decoder: PretrainedDecoder, options: WriterOptions = {}): Promise<TextWriter> {
     const { quantise, adapter, adapters = [], onUnread, ...session } = options
-    const network = decoderNetwork(decoder.description)
-    const base = await decoder.weights()
+    const network = (quantise === '4bit' ? fourBitNetwork : decoderNetwork)(decoder.description)
+    const base = await decoder.weights(network)
     const weights =
       adapter === undefined
         ? await sideBySide(decoder, network, base, { adapters, onUnread })
         : await readDecoderAdapter(adapter, decoder, network, base)
-    const pass = quantise && passes[quantise]
     const generator = await TextGenerator.open(network, weights, {
       ...session,
-      compress: pass && ((model) => pass(model).model),
+      compress: quantise === 'int8' ? (model) => quantiseDynamic(model).model : undefined,
     })
     const { tokeniser, ends } = decoder.description
     return new TextWriter(network, new Tokeniser(tokeniser), ends, generator)

@@ -9,7 +9,7 @@ import { askPython, python } from '../../test/python.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { readDecoderAdapter, writeMergedDecoder } from './adapter.js'
 import { type Chat, chatBatch, chatInputs, encodeChat, holdOut, packChats, readChats } from './chats.js'
-import { decoderNetwork, openDecoder, type PretrainedDecoder } from './pretrained.js'
+import { decoderNetwork, fourBitNetwork, openDecoder, type PretrainedDecoder } from './pretrained.js'
 import { TextWriter } from './text.js'
 import { answerLoss, type TuneOptions, tuneDecoder } from './tune.js'
 
@@ -173,6 +173,36 @@ describe.each([{ rank: 4 }, { rank: 4, dora: true }])('tuned with %o', (lora) =>
         expect(said.text).toBe(written)
       }
     }
+  })
+})
+
+describe('frozen weights in 4 bits', () => {
+  it('give the logits of what they stand for, and teach adapters that read again give equal logits', async () => {
+    const weights = await decoder.weights(fourBitNetwork(decoder.description))
+    expect(weights.get('decoder.layers.0.feedForward.down.weight.numbers')!.dims).toEqual([16, 1, 16])
+    expect([...weights.keys()].filter((path) => path.endsWith('attention.query.weight'))).toEqual([])
+    const rounded = await logits(fourBitNetwork(decoder.description), weights)
+    const whole = await logits(decoderNetwork(decoder.description), await decoder.weights())
+    expect(difference(rounded, whole)).toBeGreaterThan(1e-4)
+    expect(difference(rounded, whole)).toBeLessThan(0.5)
+
+    const tuned = await tuneDecoder(decoder, chats, { ...settings, valid: chats.slice(0, 6), quantise: '4bit' })
+    expect(tuned.after!).toBeLessThan(tuned.before! - 0.5)
+    const own = await logits(tuned.network, tuned.weights)
+    const adapter = path.join(folder, 'adapter-4bit')
+    await tuned.save(adapter)
+    const network = fourBitNetwork(decoder.description)
+    const loaded = await readDecoderAdapter(adapter, decoder, network, await decoder.weights(network))
+    expect(difference(await logits(network, loaded), own)).toBeLessThan(1e-5)
+  })
+
+  it('are refused for DoRA in one sentence', async () => {
+    await expect(
+      tuneDecoder(decoder, chats, { ...settings, quantise: '4bit', lora: { dora: true } }),
+    ).rejects.toMatchObject({
+      code: 'bad-adapter',
+      message: expect.stringContaining('in 4-bit numbers here; take LoRA'),
+    })
   })
 })
 

@@ -8,7 +8,7 @@ import { openSession } from '../runtime/session.js'
 import { beamSearch } from './beam.js'
 import { TextGenerator } from './generate.js'
 import { sampleToken } from './sampling.js'
-import { inferenceModel } from './steps.js'
+import { inferenceModel, openLowered, stepModel } from './steps.js'
 import { padded, SequenceTranslator } from './translate.js'
 
 /** First weights with larger numbers, so that the most likely token stands out. */
@@ -262,4 +262,27 @@ describe('encoder-decoder', () => {
       }
     await whole.release()
   })
+})
+
+it('a model whose weights lie beside the file computes the same', async () => {
+  const model = new GPT({ vocabulary: 600, context: 8, width: 32, layers: 1, heads: 2 })
+  const lowered = stepModel(model.stepModel(), initialise(model, 3))
+  const none = { dtype: 'float32', dims: [0, 1, 32], data: new Float32Array() } as const
+  const feeds = {
+    ids: tensorOf('int64', [1, 3], [5, 500, 7]),
+    positions: tensorOf('int64', [1, 3], [0, 1, 2]),
+    mask: tensorOf('bool', [1, 3], [1, 1, 1]),
+    'keys.0': none,
+    'values.0': none,
+  }
+  const [inside, beside] = await Promise.all(
+    [Number.POSITIVE_INFINITY, 0].map(async (large) => {
+      const session = await openLowered(lowered, {}, large)
+      const { logits } = await session.run(feeds)
+      await session.release()
+      return logits!.data
+    }),
+  )
+  expect(inside!.length).toBe(600)
+  expect(beside).toEqual(inside)
 })

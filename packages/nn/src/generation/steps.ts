@@ -3,6 +3,7 @@ import {
   concat,
   type DType,
   encodeOnnx,
+  encodeOnnxApart,
   GraphBuilder,
   lower,
   type OnnxModel,
@@ -56,20 +57,32 @@ export const namedLayers = (layers: readonly KeysAndValues[]): Record<string, Va
 /** Makes a lowered model smaller, as `quantiseWeightsTo4Bit` does. */
 export type Compress = (model: OnnxModel) => OnnxModel
 
+type Append = (context: Context) => Readonly<Record<string, Value>>
+
 /** Lowers outputs of a model for inference, its weights in the file. */
-export function inferenceModel(
-  model: object,
-  parameters: ReadonlyMap<string, Tensor>,
-  append: (context: Context) => Readonly<Record<string, Value>>,
-  compress: Compress = (lowered) => lowered,
-): Uint8Array {
+export const inferenceModel = (model: object, parameters: ReadonlyMap<string, Tensor>, append: Append): Uint8Array =>
+  encodeOnnx(lowered(model, parameters, append))
+
+function lowered(model: object, parameters: ReadonlyMap<string, Tensor>, append: Append): OnnxModel {
   const builder = new GraphBuilder('decoding')
   const outputs = append(new Context(builder, model))
   for (const [name, value] of Object.entries(outputs)) builder.output(name, value)
-  return encodeOnnx(compress(lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)))
+  return lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)
 }
 
-function stepModel(spec: StepModel, parameters: ReadonlyMap<string, Tensor>, compress?: Compress): Uint8Array {
+/** Bytes of weights from which on they are handed over beside the file: it holds at most 2 GB, and is a copy more. */
+const LARGE = 2 ** 30
+
+/** Opens a model with its weights, however large they are together. */
+export async function openLowered(model: OnnxModel, options: SessionOptions, large = LARGE): Promise<Session> {
+  const size = [...model.graph.initializers.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
+  if (size < large) return openSession(encodeOnnx(model), options)
+  const { file, apart } = encodeOnnxApart(model)
+  return openSession(file, { ...options, apart })
+}
+
+/** The model that `Steps` runs. */
+export function stepModel(spec: StepModel, parameters: ReadonlyMap<string, Tensor>): OnnxModel {
   const append = (context: Context) => {
     const input = (name: string, dtype: DType, shape: Shape) => context.input(name, dtype, shape)
     const fresh: Record<string, Value> = {}
@@ -101,7 +114,7 @@ function stepModel(spec: StepModel, parameters: ReadonlyMap<string, Tensor>, com
     const last = squeeze(slice(logits, { axis: 1, start: -1 }), 1)
     return { logits: last, ...fresh }
   }
-  return inferenceModel(spec.model, parameters, append, compress)
+  return lowered(spec.model, parameters, append)
 }
 
 /** Keys and values of what is attended to, [B, M, width] by name, and its mask [B, M]. */
@@ -126,9 +139,9 @@ export class Steps {
     spec: StepModel,
     parameters: ReadonlyMap<string, Tensor>,
     options: SessionOptions,
-    compress?: Compress,
+    compress: Compress = (model) => model,
   ): Promise<Steps> {
-    return new Steps(spec, await openSession(stepModel(spec, parameters, compress), options))
+    return new Steps(spec, await openLowered(compress(stepModel(spec, parameters)), options))
   }
 
   /** Positions held, padding included. */

@@ -94,8 +94,9 @@ export class Context {
     if (this.#tables.has(path)) throw wholeAndByRow(path)
     const known = this.#used.get(path)
     if (known) return known.value
-    const trainable = !(parameter instanceof Statistic) && this.#trainable(path)
-    const value = this.builder.parameter(path, [...parameter.shape], { trainable })
+    const { dtype } = parameter
+    const trainable = dtype === 'float32' && !(parameter instanceof Statistic) && this.#trainable(path)
+    const value = this.builder.parameter(path, [...parameter.shape], { trainable, dtype })
     this.#used.set(path, { value, trainable })
     return value
   }

@@ -3,6 +3,7 @@ import type { Context } from './context.js'
 import { glorot, type Initialiser } from './initialisers.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
+import { Parameter } from './tree.js'
 
 const plain = { gelu, geluTanh, relu, silu }
 const gates = { swiglu: silu, geglu: gelu }
@@ -38,7 +39,7 @@ export class FeedForward extends Module {
 
   protected forward(context: Context, x: Value): Value {
     const { up, gate, down, activation } = this
-    if (activation === 'gelu' && !up.adapter && !down.adapter) {
+    if (activation === 'gelu' && isPlain(up) && isPlain(down)) {
       const [w1, b1, w2, b2] = [up.weight, up.bias, down.weight, down.bias].map((p) => p && context.use(p))
       return feedForward(x, w1!, b1, w2!, b2)
     }
@@ -47,3 +48,6 @@ export class FeedForward extends Module {
     return down.apply(context, mul(gates[activation as keyof typeof gates](gate.apply(context, x)), hidden))
   }
 }
+
+const isPlain = (layer: Linear): layer is Linear & { weight: Parameter } =>
+  !layer.adapter && layer.weight instanceof Parameter

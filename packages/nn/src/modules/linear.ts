@@ -1,5 +1,6 @@
 import { gelu, linear, relu, tanh, type Value } from '@volant/graph'
 import type { Context } from './context.js'
+import type { FourBitWeight } from './four-bit-weight.js'
 import { glorot, type Initialiser, zeros } from './initialisers.js'
 import type { AdaptedLayer } from './lora.js'
 import { Module } from './module.js'
@@ -8,7 +9,8 @@ import { Parameter } from './tree.js'
 
 /** x [..., inputs] -> x·weight + bias [..., outputs]. */
 export class Linear extends Module {
-  readonly weight: Parameter
+  /** In 4-bit numbers where `useFourBits` made it so. */
+  weight: Parameter | FourBitWeight
   readonly bias: Parameter | undefined
   /** What `addAdapters` or `bankAdapters` put beside the weight. */
   adapter: Module<[x: Value, y: Value, layer: AdaptedLayer]> | undefined
@@ -20,7 +22,9 @@ export class Linear extends Module {
   }
 
   protected forward(context: Context, x: Value): Value {
-    const y = linear(x, context.use(this.weight), this.bias && context.use(this.bias))
+    const { weight } = this
+    const bias = this.bias && context.use(this.bias)
+    const y = weight instanceof Parameter ? linear(x, context.use(weight), bias) : weight.product(context, x, bias)
     return this.adapter ? this.adapter.apply(context, x, y, this) : y
   }
 }

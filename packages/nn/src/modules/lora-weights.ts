@@ -20,9 +20,10 @@ export function loraNumbers(
   task: string,
   weights: ReadonlyMap<string, Tensor>,
   path: string,
-  { weight, adapter }: { readonly weight: Parameter; readonly adapter: LoraAdapter },
+  { weight, adapter }: { readonly weight: Pick<Parameter, 'shape'>; readonly adapter: LoraAdapter },
 ): LoraNumbers {
-  const read = (name: string, { shape }: Parameter) => numbers(task, weights, path ? `${path}.${name}` : name, shape)
+  const read = (name: string, { shape }: Pick<Parameter, 'shape'>) =>
+    numbers(task, weights, path ? `${path}.${name}` : name, shape)
   return {
     weight: read('weight', weight),
     down: read('adapter.down', adapter.down),

@@ -13,6 +13,7 @@ import {
 } from '@volant/graph'
 import { NnError } from '../errors.js'
 import type { Context } from './context.js'
+import type { FourBitWeight } from './four-bit-weight.js'
 import { uniform, zeros } from './initialisers.js'
 import { Module } from './module.js'
 import { Dropout } from './normalisation.js'
@@ -80,6 +81,8 @@ export class LoraAdapter extends Module<[x: Value, y: Value, layer: AdaptedLayer
     const change = linear(linear(this.dropout.apply(context, x), down), up, undefined, { alpha: this.scale })
     const changed = add(y, change)
     if (!this.magnitude) return changed
+    if (!(weight instanceof Parameter))
+      throw new NnError('bad-adapter', 'DoRA needs the norms of the weight, which is in 4-bit numbers here; take LoRA')
     const factor = this.#factor(context.use(weight), down, up, context.use(this.magnitude))
     const scaled = mul(changed, factor)
     return bias ? add(scaled, mul(context.use(bias), sub(1, factor))) : scaled
@@ -99,6 +102,6 @@ export class LoraAdapter extends Module<[x: Value, y: Value, layer: AdaptedLayer
 
 /** What an adapter reads of the layer it is beside. */
 export interface AdaptedLayer {
-  readonly weight: Parameter
+  readonly weight: Parameter | FourBitWeight
   readonly bias: Parameter | undefined
 }

@@ -1,4 +1,4 @@
-import { elementCount, type Tensor } from '@volant/graph'
+import { type DType, elementCount, type Tensor, tensorOf } from '@volant/graph'
 import { Random } from '../random.js'
 import type { Initialiser } from './initialisers.js'
 
@@ -9,6 +9,8 @@ export class Parameter {
     readonly initialiser: Initialiser,
     /** A large table of which a step touches few rows: training feeds and updates these rows only. */
     readonly byRow = false,
+    /** Only float32 is learnt. */
+    readonly dtype: DType = 'float32',
   ) {}
 }
 
@@ -69,7 +71,8 @@ export function initialise(
   for (const [parameter, path] of walk(model).parameters) {
     if (known.has(path)) continue
     const data = parameter.initialiser(parameter.shape, new Random(seed, `initialise/${path}`))
-    tensors.set(path, { dtype: 'float32', dims: parameter.shape, data })
+    const { dtype, shape: dims } = parameter
+    tensors.set(path, dtype === 'float32' ? { dtype, dims, data } : tensorOf(dtype, dims, Array.from(data)))
   }
   return tensors
 }

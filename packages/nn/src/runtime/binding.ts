@@ -1,3 +1,4 @@
+import type { TensorApart } from '@volant/graph'
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from 'onnxruntime-common'
 
 export interface SessionSettings {
@@ -7,6 +8,8 @@ export interface SessionSettings {
   readonly device?: string
   /** True for graphs that also hold the backward pass: less memory, at no cost in time. */
   readonly training?: boolean
+  /** Bytes of tensors that lie beside the model. */
+  readonly apart?: readonly TensorApart[]
 }
 
 /** One build of ONNX Runtime, for Node or for browsers: all in which they differ. */

@@ -7,7 +7,7 @@ import { runIntoPlace, withRefusedOutput } from './unfetched.js'
 /** ONNX Runtime for Node. */
 export const nodeBinding: Binding = {
   Tensor,
-  async open(model, { threads = 1, training, device = 'cpu' }) {
+  async open(model, { threads = 1, training, device = 'cpu', apart }) {
     await refuseUnknownDevice(device)
     if (device !== 'cpu') await refuseAbsentDevice(device as Device)
     return InferenceSession.create(model as string, {
@@ -17,6 +17,7 @@ export const nodeBinding: Binding = {
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       enableMemPattern: !training,
+      ...(apart && { externalData: apart.map(({ path, data }) => ({ path, data })) }),
       logSeverityLevel: 3,
       extra: {
         // Threads that spin after a run would steal the cores of the other sessions of this process.

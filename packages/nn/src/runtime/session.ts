@@ -1,4 +1,4 @@
-import type { Tensor } from '@volant/graph'
+import type { Tensor, TensorApart } from '@volant/graph'
 import { binding, Thread } from '#platform'
 import type { Device } from './devices.js'
 import { checkCall, LocalSession, type Session } from './local-session.js'
@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly device?: Device
   /** Run in a worker thread, so that the caller's event loop stays free; a run blocks its thread. Default false. */
   readonly worker?: boolean
+  /** Bytes of tensors that lie beside the model; see `encodeOnnxApart`. */
+  readonly apart?: readonly TensorApart[]
 }
 
 /**

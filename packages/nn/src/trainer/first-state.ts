@@ -1,6 +1,6 @@
 import { elementCount, type Tensor } from '@volant/graph'
 import { NnError } from '../errors.js'
-import { initialise, walk } from '../modules/tree.js'
+import { initialise, type Parameter, walk } from '../modules/tree.js'
 import { averagePath } from '../optimisers/averaging.js'
 import type { TrainingPrograms } from './compile.js'
 
@@ -17,8 +17,8 @@ export function firstState(
 ): Record<string, Tensor> {
   const drawn = initialise(model, seed, given)
   const weights: Record<string, Tensor> = {}
-  for (const [{ shape }, path] of walk(model).parameters)
-    weights[path] = drawn.get(path) ?? fitting(path, given.get(path)!, shape)
+  for (const [parameter, path] of walk(model).parameters)
+    weights[path] = drawn.get(path) ?? fitting(path, given.get(path)!, parameter)
   const averages = [...averaged].map((path) => [averagePath(path), weights[path]!] as const)
   return { ...weights, ...zeros(slots), ...Object.fromEntries(averages) }
 }
@@ -33,9 +33,9 @@ export function zeros(shapes: Iterable<readonly [path: string, dims: readonly nu
   )
 }
 
-function fitting(path: string, given: Tensor, shape: readonly number[]): Tensor {
-  if (given.dtype === 'float32' && String(given.dims) === String(shape)) return given
-  const [expected, found] = [`float32 [${shape.join(', ')}]`, `${given.dtype} [${given.dims.join(', ')}]`]
+function fitting(path: string, given: Tensor, { dtype, shape }: Parameter): Tensor {
+  if (given.dtype === dtype && String(given.dims) === String(shape)) return given
+  const [expected, found] = [`${dtype} [${shape.join(', ')}]`, `${given.dtype} [${given.dims.join(', ')}]`]
   throw new NnError('bad-settings', `train: initial "${path}" is ${found}, expected ${expected}`, {
     path,
     expected,
