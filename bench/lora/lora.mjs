@@ -1,0 +1,100 @@
+// npm run bench:lora [-- --base FOLDER|FILE.gguf --data ../shared/data --rounds 9 --threads 2 --only ours,torch]
+// LoRA of a small decoder (SmolLM2-135M; the .gguf of the folder that VOLANT_TEST_MODELS names) on 1,000 conversations made of the
+// questions and answers of bank_faq, loss on answers only, beside PyTorch, transformers and PEFT: `torch` and `ours_padded` take the
+// same batches of 3 conversations padded to the longest; `ours` packs them into rows of 512 tokens, as `volant instruct` does. Then
+// tokens a second of greedy writing beside transformers' `generate`. All take turns in one run, each in a process of its own;
+// medians. The last line is one JSON document.
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openTable } from '@volant/data'
+import { decoderNetwork, encodeChat, openDecoder, packChats, Tokeniser, writeMergedDecoder } from '@volant/models'
+import { epochOrder } from '../../packages/nn/dist/trainer/order.js'
+import { alternate, contestOptions, option, python } from '../contest/alternate.mjs'
+import { batchSize, rank, rowTokens, settings } from './settings.mjs'
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url))
+const skip = (reason) => {
+  process.stderr.write(`bench:lora: skipped, ${reason}\n`)
+  process.exit(0)
+}
+const base = option('base', path.join(process.env.VOLANT_TEST_MODELS ?? '', 'smollm2.gguf'))
+if (!fs.existsSync(base)) skip(`there is no ${base}; name a decoder by --base, or its folder in VOLANT_TEST_MODELS`)
+const faq = path.join(option('data', '../shared/data'), 'bank_faq/faq.csv')
+if (!fs.existsSync(faq)) skip(`there is no ${faq}; name the folder of the data by --data`)
+
+const options = contestOptions(9)
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'volant-lora-'))
+process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }))
+const decoder = await openDecoder(base)
+// The same weights for PyTorch, as a folder.
+const torchBase = path.join(folder, 'base')
+await writeMergedDecoder(torchBase, decoder, { network: decoderNetwork(decoder.description), weights: new Map() })
+
+const tokeniser = new Tokeniser(decoder.description.tokeniser)
+const table = await openTable(faq)
+const chats = []
+for await (const { question, answer } of table.rows()) {
+  if (chats.length === 1000) break
+  const messages = [
+    { role: 'user', content: question },
+    { role: 'assistant', content: answer },
+  ]
+  const { ids, learnt } = encodeChat({ messages }, tokeniser)
+  if (ids.length <= rowTokens) chats.push({ ids: [...ids], learnt: [...learnt] })
+}
+const places = new Map(chats.map((chat, i) => [chat, i]))
+const packed = packChats(chats, rowTokens).map((row) => row.map((chat) => places.get(chat)))
+const order = epochOrder({ rows: chats.length, batchSize, accumulate: 1, seed: 42 }, 0).map(([one]) => [...one])
+const shuffled = epochOrder({ rows: packed.length, batchSize: 1, accumulate: 1, seed: 42 }, 0).map(
+  ([[one]]) => packed[one],
+)
+const data = path.join(folder, 'chats.json')
+fs.writeFileSync(data, JSON.stringify({ chats, packed: shuffled, batches: order, rank }))
+
+const hint = 'pip install torch transformers peft; name the interpreter in VOLANT_BENCH_PYTHON'
+const variables = { SHAPE: '{}', BASE: base, TORCH_BASE: torchBase }
+const ms = await alternate(
+  [
+    { name: 'ours', command: [process.execPath, here('ours.mjs'), 'packed'] },
+    { name: 'ours_padded', command: [process.execPath, here('ours.mjs'), 'padded'] },
+    { name: 'torch', command: [python, here('torch_lora.py')], hint },
+  ],
+  { ...options, variables: { ...variables, SETTINGS: JSON.stringify(settings), DATA: data } },
+)
+const length = 64
+const writing = await alternate(
+  [
+    { name: 'ours', command: [process.execPath, here('generate.mjs'), 'float32'] },
+    { name: 'ours_int8', command: [process.execPath, here('generate.mjs'), 'int8'] },
+    { name: 'torch', command: [python, here('torch_generate.py')], hint },
+  ],
+  {
+    ...options,
+    rounds: 5,
+    variables: { ...variables, LENGTH: length, PROMPT: 'The first thing to know about banks is' },
+  },
+)
+
+const steps = { ours: packed.length, ours_padded: order.length, torch: order.length }
+const epoch = (name) => (ms(name) === null ? null : Number(((ms(name) * steps[name]) / 1000).toFixed(1)))
+const times = (name) =>
+  epoch(name) === null || epoch('torch') === null ? null : Number((epoch('torch') / epoch(name)).toFixed(2))
+const speed = (name) => (writing(name) === null ? null : Number(((length * 1000) / writing(name)).toFixed(1)))
+console.log(
+  JSON.stringify({
+    chats: chats.length,
+    tokens: chats.reduce((sum, { ids }) => sum + ids.length, 0),
+    ours_seconds: epoch('ours'),
+    ours_padded_seconds: epoch('ours_padded'),
+    torch_seconds: epoch('torch'),
+    times_torch: times('ours'),
+    times_torch_padded: times('ours_padded'),
+    ours_tokens_per_second: speed('ours'),
+    ours_int8_tokens_per_second: speed('ours_int8'),
+    torch_tokens_per_second: speed('torch'),
+    threads: options.threads,
+  }),
+)
+process.exit(0)
