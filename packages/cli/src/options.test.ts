@@ -30,7 +30,6 @@ describe('options', () => {
     ['seed', '-1', 'a whole number of at least 0, found "-1"'],
     ['epochs', '0', 'at least 1'],
     ['model', 'chat=', 'expected name=folder, name=file.gguf or name=organisation/name, found "chat="'],
-    ['adapter', 'a/b', 'expected name=folder or name@model=folder, found "a/b"'],
     ['port', '70000', 'a port from 0 to 65535'],
     ['encoder', 'bert', 'expected one of auto, linear, tfidf, bag, cnn, bilstm, transformer, pretrained, found "bert"'],
   ] as const)('--%s %s is refused', (name, text, sentence) => {
