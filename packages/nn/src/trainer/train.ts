@@ -137,7 +137,10 @@ class Run {
       await this.#endEpoch()
       await this.#save(true)
     }
-    if (settings.validateFirst && progress.step === 0) progress.first = await this.#validate(0)
+    if (settings.validateFirst && progress.step === 0) {
+      progress.first = await this.#validate(0)
+      this.#clock.start(0)
+    }
     const ahead = new BatchesAhead(settings.data, this.#stepsFrom(first), random, share)
     for (let step = await ahead.take(); step; step = await ahead.take()) {
       // 1) one update, while the next batch is being made
