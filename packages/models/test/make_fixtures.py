@@ -13,6 +13,7 @@ import shutil
 import tokenizers
 import torch
 import transformers as t
+from sentence_vectors import sentence_vectors
 
 root = pathlib.Path(__file__).parent / "fixtures"
 small = dict(
@@ -84,6 +85,9 @@ shutil.rmtree(folder, ignore_errors=True)
 model.save_pretrained(folder)
 (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
 (folder / "tokenizer_config.json").write_text(json.dumps(dict(tokenizer_class="BertTokenizer", do_lower_case=True)) + "\n")
+texts = ["Where is my card?", "", "a longer text of several words that is cut after thirty-two tokens", "zz", "card"]
+vectors = [[round(x, 6) for x in row] for row in sentence_vectors(folder, texts, longest=32)]
+(folder / "vectors.json").write_text(json.dumps(dict(texts=texts, vectors=vectors)) + "\n")
 
 # A decoder with its tokeniser, whose tokens are bytes.
 torch.manual_seed(101)
