@@ -232,6 +232,8 @@ export const optionTable = {
     description: 'write JSON that is valid by this schema',
     parse: text,
   },
+  search: { flags: '--search <query>', description: 'find the texts nearest to this one', parse: text },
+  top: { flags: '--top <n>', description: 'how many texts are found (default: 5)', parse: whole(1) },
   quantise: {
     flags: '--quantise <form>',
     description: 'weights as int8 (faster) or 4bit (smallest) (default: float32)',

@@ -4,6 +4,7 @@ import { Command as Commander, CommanderError, InvalidArgumentError, Option } fr
 import type { Command } from './command.js'
 import { demo } from './commands/demo.js'
 import { distil } from './commands/distil.js'
+import { embed } from './commands/embed.js'
 import { evaluate } from './commands/evaluate.js'
 import { generate } from './commands/generate.js'
 import { improve } from './commands/improve.js'
@@ -30,6 +31,7 @@ export const commands: Command[] = [
   predict,
   generate,
   instruct,
+  embed,
   up,
   improve,
   rollback,

@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { openEncoder, type PretrainedEncoder, pullModel, TextEmbedder } from '@volant/models'
+import type { OptionValues } from '../options.js'
+import { pullProgress } from '../terminal/pull-progress.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { Usage } from '../usage.js'
+
+/** The encoder of a folder that is there, else of the hub, fetched unless the cache has it. */
+async function openBase(base: string | undefined, terminal: Terminal): Promise<PretrainedEncoder> {
+  if (base === undefined) throw new Usage('--base is needed: a model folder, or a name on the hub')
+  if (existsSync(base)) return openEncoder(base)
+  const progress = pullProgress(terminal)
+  try {
+    const { folder } = await pullModel(base, { onProgress: progress.onProgress, signal: terminal.signal })
+    return await openEncoder(folder, base)
+  } finally {
+    progress.end()
+  }
+}
+
+/** What turns texts into vectors by the options of a command. */
+export async function openEmbedder(
+  { base, quantise, threads = availableParallelism() }: OptionValues<'base' | 'quantise' | 'threads'>,
+  terminal: Terminal,
+): Promise<TextEmbedder> {
+  if (quantise === '4bit') throw new Usage('encoders take --quantise int8, not 4bit')
+  return TextEmbedder.open(await openBase(base, terminal), { threads, ...(quantise && { quantise }) })
+}
