@@ -114,6 +114,13 @@ function choice<const T extends string>(...known: T[]): (value: string) => T {
   }
 }
 
+/** `column=value` */
+function condition(value: string): { column: string; value: string } {
+  const at = value.indexOf('=')
+  if (at < 1) throw new Usage(`expected a column and its value, such as split=test, found ${JSON.stringify(value)}`)
+  return { column: value.slice(0, at), value: value.slice(at + 1) }
+}
+
 /** A switch without a value. */
 const on = (): boolean => true
 
@@ -232,6 +239,18 @@ export const optionTable = {
     description: 'write JSON that is valid by this schema',
     parse: text,
   },
+  score: {
+    flags: '--score <column>',
+    description:
+      'how alike the two texts of a row are: numbers, or two values, the greater for those that belong together',
+    parse: text,
+  },
+  where: {
+    flags: '--where <column=value>',
+    description: 'only the rows of which this is true',
+    parse: condition,
+  },
+  among: { flags: '--among <file>', description: 'labelled rows to find the nearest of', parse: text },
   search: { flags: '--search <query>', description: 'find the texts nearest to this one', parse: text },
   top: { flags: '--top <n>', description: 'how many texts are found (default: 5)', parse: whole(1) },
   quantise: {

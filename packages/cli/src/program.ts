@@ -5,6 +5,7 @@ import type { Command } from './command.js'
 import { demo } from './commands/demo.js'
 import { distil } from './commands/distil.js'
 import { embed } from './commands/embed.js'
+import { embedEvaluate } from './commands/embed-evaluate.js'
 import { evaluate } from './commands/evaluate.js'
 import { generate } from './commands/generate.js'
 import { improve } from './commands/improve.js'
@@ -32,6 +33,7 @@ export const commands: Command[] = [
   generate,
   instruct,
   embed,
+  embedEvaluate,
   up,
   improve,
   rollback,

@@ -3,6 +3,7 @@ export type { Examples, ModelFile, PlainTensor, Signature, TensorSignature } fro
 export {
   type Blend,
   type BootstrapOptions,
+  bestThreshold,
   blendClasses,
   blendNumbers,
   bootstrapIntervals,
@@ -21,6 +22,7 @@ export {
   type Interval,
   type JointDifference,
   jointBootstrap,
+  labelReport,
   METRICS,
   type MetricName,
   type MetricValues,
@@ -37,8 +39,11 @@ export {
   perClass,
   type ReliabilityBin,
   reliability,
+  retrievalReport,
+  scoreReport,
   softmaxAt,
   topConfusions,
+  type VectorReport,
 } from './metrics/index.js'
 export {
   type Answers,

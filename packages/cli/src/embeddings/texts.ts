@@ -19,10 +19,10 @@ export async function readTexts(data: string, columns: string[] | undefined, ter
   })
 }
 
-const asText = (cell: unknown): string => (cell === null || cell === undefined ? '' : String(cell))
+export const asText = (cell: unknown): string => (cell === null || cell === undefined ? '' : String(cell))
 
 /** Opens a data file, says what is malformed in it, and closes it. */
-async function withTable<T>(file: string, terminal: Terminal, use: (table: Table) => Promise<T>): Promise<T> {
+export async function withTable<T>(file: string, terminal: Terminal, use: (table: Table) => Promise<T>): Promise<T> {
   const table = await openTable(file, { signal: terminal.signal })
   try {
     if (table.rejectedCount) {
