@@ -262,10 +262,14 @@ export const optionTable = {
   dora: { flags: '--dora', description: 'adapters that learn the sizes of weights apart (DoRA)', parse: on },
   learningRate: {
     flags: '--learning-rate <rate>',
-    description: 'highest learning rate (default: 0.0002)',
+    description: 'highest learning rate (default: 0.0002 for adapters, 0.00005 for vectors)',
     parse: number(0),
   },
-  batchSize: { flags: '--batch-size <n>', description: 'rows an update (default: 1)', parse: whole(1) },
+  batchSize: {
+    flags: '--batch-size <n>',
+    description: 'examples of an update (default: 1 row of conversations, 64 texts)',
+    parse: whole(1),
+  },
   merge: { flags: '--merge', description: 'write a whole model folder instead of an adapter', parse: on },
   threads: {
     flags: '--threads <n>',

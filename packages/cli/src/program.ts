@@ -6,6 +6,7 @@ import { demo } from './commands/demo.js'
 import { distil } from './commands/distil.js'
 import { embed } from './commands/embed.js'
 import { embedEvaluate } from './commands/embed-evaluate.js'
+import { embedTrain } from './commands/embed-train.js'
 import { evaluate } from './commands/evaluate.js'
 import { generate } from './commands/generate.js'
 import { improve } from './commands/improve.js'
@@ -34,6 +35,7 @@ export const commands: Command[] = [
   instruct,
   embed,
   embedEvaluate,
+  embedTrain,
   up,
   improve,
   rollback,

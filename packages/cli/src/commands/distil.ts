@@ -93,7 +93,8 @@ export const distil = command({
         seconds,
       }
       const { student, agreement } = made
-      await writeEncoder(given.out!, student, {
+      const encoder = { description: student.description, weights: async () => student.weights }
+      await writeEncoder(given.out!, encoder, {
         quantise: given.quantise === 'int8' ? 'int8' : undefined,
         card: cardOf({ ...told, agreement }, given),
       })

@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
 
 /** The encoder of a folder that is there, else of the hub, fetched unless the cache has it. */
-async function openBase(base: string | undefined, terminal: Terminal): Promise<PretrainedEncoder> {
+export async function openBase(base: string | undefined, terminal: Terminal): Promise<PretrainedEncoder> {
   if (base === undefined) throw new Usage('--base is needed: a model folder, or a name on the hub')
   if (existsSync(base)) return openEncoder(base)
   const progress = pullProgress(terminal)

@@ -104,11 +104,11 @@ async function vectorsOf(
   texts: readonly string[],
   { threads, signal, onEvent }: Pick<DistilSettings, 'threads' | 'signal' | 'onEvent'>,
 ): Promise<Float32Array[]> {
-  const embedder = await TextEmbedder.open(encoder, { threads, normalise: true })
+  const embedder = await TextEmbedder.open(encoder, { threads })
   try {
     const vectors: Float32Array[] = []
     for (let from = 0; from < texts.length; from += atOnce) {
-      const some = await embedder.embed(texts.slice(from, from + atOnce), { signal })
+      const some = await embedder.embed(texts.slice(from, from + atOnce), { signal, normalise: true })
       vectors.push(...some.vectors)
       onEvent?.({ type: 'vectors', by, done: vectors.length, of: texts.length })
     }

@@ -31,7 +31,7 @@ const atOnce = 4096
  */
 export async function distilStatic(settings: StaticSettings): Promise<Student> {
   const { teacher, texts = [], width = 256, threads, signal, onProgress } = settings
-  const embedder = await TextEmbedder.open(teacher, { threads, normalise: false })
+  const embedder = await TextEmbedder.open(teacher, { threads })
   try {
     if (!(Number.isInteger(width) && width >= 1 && width <= embedder.width))
       throw new ModelsError(
@@ -47,7 +47,7 @@ export async function distilStatic(settings: StaticSettings): Promise<Student> {
       const some = ids
         .slice(from, from + atOnce)
         .map((id) => embedder.tokeniser.around([teacherId(embedder, tokeniser, id)]))
-      vectors.push(...(await embedder.embedTokens(some, { signal })))
+      vectors.push(...(await embedder.embedTokens(some, { signal, normalise: false })))
       onProgress?.(vectors.length / ids.length)
     }
     const table = new Float32Array(tokeniser.vocabularySize * width)

@@ -1,6 +1,7 @@
 import { encodeOnnx, GraphBuilder, lower, quantiseDynamic } from '@volant/graph'
 import { Context, openSession, type Session, type SessionOptions } from '@volant/nn'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
+import { padded } from './batch.js'
 import { pool } from './pooling.js'
 import { type EncoderDescription, encoderNetwork, type PretrainedEncoder } from './pretrained.js'
 
@@ -50,7 +51,7 @@ export class TextEmbedder {
     builder.output('vectors', pool(states, mask, { ...description.pooling, normalise: false }))
     const model = lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, await encoder.weights())
     const bytes = encodeOnnx(quantise ? quantiseDynamic(model).model : model)
-    return new TextEmbedder(description, network.width, await openSession(bytes, session))
+    return new TextEmbedder(description, network.width, await openSession(bytes, { worker: true, ...session }))
   }
 
   /**
@@ -58,8 +59,14 @@ export class TextEmbedder {
    * Rejects with the reason of `signal` when it is aborted.
    */
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<Embeddings> {
-    const { normalise = this.description.pooling.normalise, signal, onProgress } = options
     const rows = texts.map((text) => this.#ids(text))
+    const vectors = await this.embedTokens(rows, options)
+    return { vectors, tokens: rows.reduce((sum, { length }) => sum + length, 0) }
+  }
+
+  /** As `embed`, of texts whose tokens are found already. */
+  async embedTokens(rows: readonly Int32Array[], options: EmbedOptions = {}): Promise<Float32Array[]> {
+    const { normalise = this.description.pooling.normalise, signal, onProgress } = options
     const vectors = new Array<Float32Array>(rows.length)
     let done = 0
     for (const batch of batches(rows)) {
@@ -72,7 +79,7 @@ export class TextEmbedder {
       done += batch.length
       onProgress?.(done, rows.length)
     }
-    return { vectors, tokens: rows.reduce((sum, { length }) => sum + length, 0) }
+    return vectors
   }
 
   /** Tokens of a text that are read, special ones included. */
@@ -90,18 +97,7 @@ export class TextEmbedder {
 
   /** @returns [rows, width] */
   async #run(rows: readonly Int32Array[]): Promise<Float32Array> {
-    const longest = Math.max(1, ...rows.map(({ length }) => length))
-    const ids = new BigInt64Array(rows.length * longest)
-    const mask = new Uint8Array(ids.length)
-    rows.forEach((row, place) => {
-      ids.set(BigInt64Array.from(row, BigInt), place * longest)
-      mask.fill(1, place * longest, place * longest + row.length)
-    })
-    const dims = [rows.length, longest]
-    const results = await this.session.run({
-      ids: { dtype: 'int64', dims, data: ids },
-      mask: { dtype: 'bool', dims, data: mask },
-    })
+    const results = await this.session.run(padded(rows))
     return results['vectors']!.data as Float32Array
   }
 }

@@ -57,7 +57,8 @@ export async function openPooling(folder: string): Promise<{ pooling: Pooling; l
   return { pooling: { mode, normalise }, longest: settings?.max_seq_length ?? Number.POSITIVE_INFINITY }
 }
 
-const modes: Readonly<Record<string, Pooling['mode']>> = {
+/** How modes are called in 1_Pooling/config.json. */
+export const modes: Readonly<Record<string, Pooling['mode']>> = {
   pooling_mode_mean_tokens: 'mean',
   pooling_mode_cls_token: 'first',
   pooling_mode_max_tokens: 'max',

@@ -10,7 +10,7 @@ import { quantisedTensors, rowScalesConfig } from '../files/row-scales.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { saveTokeniser } from '../tokenisers/train/train.js'
 import type { Pooling } from './pooling.js'
-import { type EncoderDescription, encoderNetwork } from './pretrained.js'
+import { type EncoderDescription, encoderNetwork, type PretrainedEncoder } from './pretrained.js'
 
 export interface WriteOptions {
   /** Matrices as 8-bit whole numbers with a scale a row: a quarter of the size. Default float32. */
@@ -25,7 +25,7 @@ export interface WriteOptions {
  */
 export async function writeEncoder(
   folder: string,
-  { description, weights }: { readonly description: EncoderDescription; readonly weights: ReadonlyMap<string, Tensor> },
+  { description, weights }: PretrainedEncoder,
   { quantise, card }: WriteOptions = {},
 ): Promise<void> {
   const partial = `${folder}.partial`
@@ -44,7 +44,7 @@ export async function writeEncoder(
     await write('sentence_bert_config.json', { max_seq_length: description.longest, do_lower_case: false })
   }
   if (card !== undefined) await write('README.md', card)
-  const tensors = tensorsOf(description, weights)
+  const tensors = tensorsOf(description, await weights())
   const file = writeSafetensors(quantise ? quantisedTensors(tensors) : tensors, { format: 'pt' })
   await writeFile(join(partial, 'model.safetensors'), file)
   await rm(folder, { recursive: true, force: true })
