@@ -29,6 +29,15 @@ describe('texts of a file', () => {
     expect(await texts('d.md', `${long}\nshort`)).toEqual([long, 'short'])
   })
 
+  it('are plain text as it is written, in pieces of whole lines, where that is asked for', async () => {
+    const text = Array.from({ length: 20_000 }, (_, i) => (i % 9 ? `line ${i}` : '')).join('\n')
+    const pieces = await texts('f.txt', `${text}\n`, { asWritten: true })
+    expect(pieces.length).toBeGreaterThan(2)
+    expect(pieces.join('')).toBe(`${text}\n`)
+    expect(pieces.slice(1).every((piece) => piece.startsWith('\n'))).toBe(true)
+    expect(await texts('f.csv', 'text\na\nb\n', { asWritten: true })).toEqual(['a', 'b'])
+  })
+
   it('are the cells of the column "text", of the only one, or of the one that is named', async () => {
     expect(await texts('a.csv', 'text,label\n"Hello, you",1\n,2\nBye,3\n')).toEqual(['Hello, you', 'Bye'])
     expect(await texts('b.jsonl', '{"message":"a"}\n{"message":"b"}\n')).toEqual(['a', 'b'])

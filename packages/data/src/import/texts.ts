@@ -8,8 +8,13 @@ import { openTable } from './open.js'
 export interface TextsOptions {
   /** The column that holds the texts of a table; by default the one named "text", or the only one. */
   readonly column?: string
+  /** Plain text in pieces of whole lines of some 65,536 characters, as it is, instead of line by line: for models that write. */
+  readonly asWritten?: boolean
   readonly signal?: AbortSignal
 }
+
+/** Characters of a piece of text as it is written. */
+const pieceLength = 65_536
 
 /**
  * The texts of a file: the lines of a .txt or .md file that are not blank, else the cells of a column of a CSV, TSV, JSONL or
@@ -18,8 +23,22 @@ export interface TextsOptions {
  */
 export async function* readTexts(path: string, options: TextsOptions = {}): AsyncGenerator<string> {
   const head = await readHead(path)
-  const texts = /\.(txt|md)(\.gz)?$/i.test(path) ? lines(head, options) : cells(path, options)
-  for await (const text of texts) if (text.trim() !== '') yield text
+  const isPlain = /\.(txt|md)(\.gz)?$/i.test(path)
+  const texts = isPlain ? lines(head, options) : cells(path, options)
+  for await (const text of isPlain && options.asWritten ? joined(texts) : texts) if (text.trim() !== '') yield text
+}
+
+async function* joined(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  let piece = ''
+  let isFirst = true
+  for await (const line of lines) {
+    piece += isFirst ? line : `\n${line}`
+    isFirst = false
+    if (piece.length < pieceLength) continue
+    yield piece
+    piece = ''
+  }
+  yield piece
 }
 
 async function* lines(head: FileHead, { column, signal }: TextsOptions): AsyncGenerator<string> {

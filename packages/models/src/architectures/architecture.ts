@@ -1,4 +1,4 @@
-import type { Value } from '@volant/graph'
+import type { Tensor, Value } from '@volant/graph'
 import type { GPT, Module } from '@volant/nn'
 import type { Pooling } from '../encoders/pooling.js'
 import type { Weights } from '../files/weights.js'
@@ -47,4 +47,6 @@ export interface EncoderArchitecture extends Architecture<EncoderNetwork> {
 export interface DecoderArchitecture extends Architecture<GPT> {
   /** Shows weights that files keep in another form as linear layers [outputs, inputs] under the names above. */
   readonly view?: (weights: Weights) => Weights
+  /** The reverse of `view`: linear layers [outputs, inputs] by the names above as files have them. */
+  readonly join?: (tensors: ReadonlyMap<string, Tensor>) => Map<string, Tensor>
 }

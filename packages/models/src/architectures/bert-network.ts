@@ -30,6 +30,8 @@ export interface BertOptions extends Pick<TransformerEncoderOptions, 'activation
   readonly epsilon: number
   readonly dropout: number
   readonly attentionDropout: number
+  /** Update only the rows of words that a step uses; default see `TableOptions`, false where the table is an output layer too. */
+  readonly byRow?: boolean
 }
 
 /**
@@ -50,14 +52,18 @@ export class BertNetwork extends Module<[ids: Value, inputs?: EncoderInputs]> im
   readonly work: number
   readonly firstPlace: number
 
-  constructor(options: BertOptions) {
+  /** @param shared a network whose embeddings this one uses too */
+  constructor(
+    readonly options: BertOptions,
+    shared?: BertNetwork,
+  ) {
     super()
     const { vocabulary, width, embedding = width, layers, hidden, places, firstPlace = 0, types, epsilon } = options
     const initialiser = normal(0.02)
-    this.words = new Embedding(vocabulary, embedding, { initialiser })
-    this.places = new Embedding(places, embedding, { initialiser, byRow: false })
-    if (types > 0) this.types = new Embedding(types, embedding, { initialiser, byRow: false })
-    this.norm = new LayerNorm(embedding, epsilon)
+    this.words = shared?.words ?? new Embedding(vocabulary, embedding, { initialiser, byRow: options.byRow })
+    this.places = shared?.places ?? new Embedding(places, embedding, { initialiser, byRow: false })
+    if (types > 0) this.types = shared?.types ?? new Embedding(types, embedding, { initialiser, byRow: false })
+    this.norm = shared?.norm ?? new LayerNorm(embedding, epsilon)
     this.dropout = new Dropout(options.dropout)
     if (embedding !== width) this.widen = new Linear(embedding, width, { initialiser })
     this.encoder = new TransformerEncoder({ ...options, norm: 'post', initialiser })

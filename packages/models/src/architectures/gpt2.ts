@@ -45,6 +45,28 @@ function third({ dims, data }: Tensor, i: number): Tensor {
   }
 }
 
+/** The reverse of `separated`: queries, keys and values side by side, linear layers as [inputs, outputs]. */
+function joined(tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const names = new Map<string, Tensor>()
+  for (const [name, tensor] of tensors) {
+    const [, start, part, end] = /^(.*\.attn\.)(query|key|value)(\..*)$/.exec(name) ?? []
+    if (part === undefined) names.set(name, linear.test(name) ? transposedMatrix(tensor) : tensor)
+    else if (part === parts[0])
+      names.set(`${start}c_attn${end}`, transposedMatrix(stacked(parts.map((one) => tensors.get(start! + one + end)!))))
+  }
+  return names
+}
+
+/** Tensors of equal shape one below the other. */
+function stacked(tensors: readonly Tensor[]): Tensor {
+  const [{ dims, data: first }] = tensors as readonly [Tensor]
+  const data = new Float32Array(tensors.length * first.length)
+  tensors.forEach((tensor, i) => {
+    data.set(tensor.data as Float32Array, i * first.length)
+  })
+  return { dtype: 'float32', dims: [tensors.length * dims[0]!, ...dims.slice(1)], data }
+}
+
 /** GPT-2 (Radford et al. 2019). */
 export const gpt2: DecoderArchitecture = {
   type: 'gpt2',
@@ -70,6 +92,7 @@ export const gpt2: DecoderArchitecture = {
   },
   prefixes: ['transformer.'],
   view: separated,
+  join: joined,
   names: {
     tokens: 'wte.weight',
     places: 'wpe.weight',

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tensor } from '@volant/graph'
 import { adaptedLayers, type GPT, mergedWeight, walk } from '@volant/nn'
@@ -6,9 +6,8 @@ import { type LoadedAdapter, readAdapter } from '../adapters/read.js'
 import { isLinear, parameterNames, transposed, type WeightReader } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
 import { type WrittenTensor, writeWeights } from '../files/write.js'
-import { Tokeniser } from '../tokenisers/tokeniser.js'
-import { saveTokeniser } from '../tokenisers/train/train.js'
 import { architectureOf, decoderNetwork, type PretrainedDecoder } from './pretrained.js'
+import { writeDescription } from './write.js'
 
 /**
  * Reads the adapter folder of PEFT that belongs to a decoder and puts its adapters on the network, whose weights by path are
@@ -42,14 +41,8 @@ export interface Adapted {
  * model.safetensors in float32. The base is read tensor by tensor, so a model needs no memory of its size.
  */
 export async function writeMergedDecoder(folder: string, decoder: PretrainedDecoder, adapted: Adapted): Promise<void> {
-  const { description } = decoder
-  const { config } = description
-  const json = (name: string, value: unknown) => writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
   await mkdir(folder, { recursive: true })
-  await saveTokeniser(new Tokeniser(description.tokeniser), folder)
-  const { torch_dtype: _, quantization_config: __, ...kept } = config
-  await json('config.json', { ...kept, dtype: 'float32' })
-  await json('generation_config.json', { eos_token_id: description.ends })
+  await writeDescription(folder, decoder.description)
   await decoder.reading((reader) => writeWeights(join(folder, 'model.safetensors'), merged(decoder, adapted, reader)))
 }
 

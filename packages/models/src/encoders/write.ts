@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Tensor, writeSafetensors } from '@volant/graph'
 import { walk } from '@volant/nn'
@@ -6,6 +6,7 @@ import { Config } from '../architectures/config.js'
 import { joined } from '../architectures/fused.js'
 import { writtenTensor } from '../architectures/names.js'
 import { encoderOf } from '../architectures/registry.js'
+import { writeFolder } from '../files/folder.js'
 import { quantisedTensors, rowScalesConfig } from '../files/row-scales.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { saveTokeniser } from '../tokenisers/train/train.js'
@@ -17,6 +18,8 @@ export interface WriteOptions {
   readonly quantise?: 'int8'
   /** README.md, the model card. */
   readonly card?: string
+  /** Tensors of a head, by the names that files have; with them all names begin with that of the encoder, as `bert.`. */
+  readonly head?: ReadonlyMap<string, Tensor>
 }
 
 /**
@@ -26,38 +29,42 @@ export interface WriteOptions {
 export async function writeEncoder(
   folder: string,
   { description, weights }: PretrainedEncoder,
-  { quantise, card }: WriteOptions = {},
+  { quantise, card, head }: WriteOptions = {},
 ): Promise<void> {
-  const partial = `${folder}.partial`
-  const write = (name: string, value: unknown) =>
-    writeFile(join(partial, name), typeof value === 'string' ? value : `${JSON.stringify(value, null, 2)}\n`)
-  await rm(partial, { recursive: true, force: true })
-  await mkdir(partial, { recursive: true })
-  const { quantization_config: _, ...config } = description.config
-  await write('config.json', { ...config, ...(quantise && { quantization_config: rowScalesConfig }) })
-  await saveTokeniser(new Tokeniser(description.tokeniser), partial)
-  // What the architecture itself says needs no modules.
-  if (!architectureOf(description).pooling) {
-    await mkdir(join(partial, '1_Pooling'))
-    await write('modules.json', modulesOf(description.pooling))
-    await write('1_Pooling/config.json', poolingConfig(description.pooling, encoderNetwork(description).width))
-    await write('sentence_bert_config.json', { max_seq_length: description.longest, do_lower_case: false })
-  }
-  if (card !== undefined) await write('README.md', card)
-  const tensors = tensorsOf(description, await weights())
-  const file = writeSafetensors(quantise ? quantisedTensors(tensors) : tensors, { format: 'pt' })
-  await writeFile(join(partial, 'model.safetensors'), file)
-  await rm(folder, { recursive: true, force: true })
-  await rename(partial, folder)
+  await writeFolder(folder, async (partial, write) => {
+    const { quantization_config: _, ...config } = description.config
+    await write('config.json', { ...config, ...(quantise && { quantization_config: rowScalesConfig }) })
+    await saveTokeniser(new Tokeniser(description.tokeniser), partial)
+    // What the architecture itself says needs no modules.
+    if (!architectureOf(description).pooling) {
+      await mkdir(join(partial, '1_Pooling'))
+      await write('modules.json', modulesOf(description.pooling))
+      await write('1_Pooling/config.json', poolingConfig(description.pooling, encoderNetwork(description).width))
+      await write('sentence_bert_config.json', { max_seq_length: description.longest, do_lower_case: false })
+    }
+    if (card !== undefined) await write('README.md', card)
+    const tensors = tensorsOf(description, await weights(), head)
+    const file = writeSafetensors(quantise ? quantisedTensors(tensors) : tensors, { format: 'pt' })
+    await writeFile(join(partial, 'model.safetensors'), file)
+  })
 }
 
 const architectureOf = ({ config, base }: EncoderDescription) => encoderOf(new Config(config, base.name))
 
 /** All weights under the names and in the shapes of files. */
-function tensorsOf(description: EncoderDescription, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  const { names, fused = {} } = architectureOf(description)
+function tensorsOf(
+  description: EncoderDescription,
+  weights: ReadonlyMap<string, Tensor>,
+  head: ReadonlyMap<string, Tensor> | undefined,
+): Map<string, Tensor> {
+  const { names, prefixes, fused = {} } = architectureOf(description)
+  const prefix = head ? prefixes[0] : ''
   const paths = [...walk(encoderNetwork(description)).parameters.values()]
-  return joined(new Map(paths.map((path) => writtenTensor(path, weights.get(path)!, names))), fused)
+  const own = paths.map((path) => {
+    const [name, tensor] = writtenTensor(path, weights.get(path)!, names)
+    return [prefix + name, tensor] as const
+  })
+  return joined(new Map([...own, ...(head ?? [])]), fused)
 }
 
 function modulesOf({ normalise }: Pooling) {
