@@ -66,6 +66,20 @@ function probability(value: string): number {
   return Number(value)
 }
 
+/** A number from 0 up to, but not 1. */
+function share(value: string): number {
+  const found = number(0)(value)
+  if (found >= 1) throw new Usage(`expected a number of at least 0 and below 1, found ${JSON.stringify(value)}`)
+  return found
+}
+
+/** A number of minutes above 0. */
+function minutes(value: string): number {
+  if (!(Number(value) > 0 && Number.isFinite(Number(value))))
+    throw new Usage(`expected a number of minutes above 0, found ${JSON.stringify(value)}`)
+  return Number(value)
+}
+
 /** Every time the option is given adds a text. */
 const several = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
@@ -288,16 +302,34 @@ export const optionTable = {
   },
   vocabulary: {
     flags: '--vocabulary <n>',
-    description: 'pieces to keep of the vocabulary (default: all)',
+    description: 'pieces of the vocabulary (pretrain: 8000; distil: all)',
     parse: whole(1),
   },
-  layers: { flags: '--layers <n>', description: 'layers to keep (default: all)', parse: whole(1) },
+  layers: { flags: '--layers <n>', description: 'layers of the network (pretrain: 4; distil: all)', parse: whole(1) },
   static: {
     flags: '--static',
     description: 'a table of token vectors instead of a network: about a hundred times faster, less exact',
     parse: on,
   },
-  width: { flags: '--width <n>', description: 'numbers of a static vector (default: 256)', parse: whole(1) },
+  width: {
+    flags: '--width <n>',
+    description: 'numbers of a vector of the network, or with --static of a text (default: 256)',
+    parse: whole(1),
+  },
+  heads: { flags: '--heads <n>', description: 'attention heads of a layer (default: 4)', parse: whole(1) },
+  context: { flags: '--context <n>', description: 'tokens of the longest text (default: 128)', parse: whole(8) },
+  arch: {
+    flags: '--arch <name>',
+    description: 'what to make: bert, roberta or electra (encoders), gpt2 or llama (decoders)',
+    parse: text,
+  },
+  minutes: { flags: '--minutes <n>', description: 'how long to train (default: 10)', parse: minutes },
+  steps: { flags: '--steps <n>', description: 'updates to train for, instead of --minutes', parse: whole(1) },
+  dropout: {
+    flags: '--dropout <p>',
+    description: 'share of numbers left out as it learns, such as 0.1 for few texts read often (default: 0)',
+    parse: share,
+  },
   mostTexts: {
     flags: '--most-texts <n>',
     description: 'texts to learn from, drawn by the seed (default: all)',

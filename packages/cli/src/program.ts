@@ -14,6 +14,7 @@ import { init } from './commands/init.js'
 import { instruct } from './commands/instruct.js'
 import { models } from './commands/models.js'
 import { predict } from './commands/predict.js'
+import { pretrainCommand } from './commands/pretrain.js'
 import { profileCommand } from './commands/profile.js'
 import { rollback } from './commands/rollback.js'
 import { train } from './commands/train.js'
@@ -27,6 +28,7 @@ export const commands: Command[] = [
   init,
   profileCommand,
   models,
+  pretrainCommand,
   distil,
   train,
   evaluate,

@@ -64,12 +64,12 @@ export async function pretrain(settings: PretrainSettings): Promise<Pretrained> 
     })
   const start = await startOf(settings)
   const { objective, tokeniser } = start
-  const pack = async (corpus: NonNullable<PretrainSettings['valid']>) => {
+  const pack = async (corpus: PretrainSettings['texts']) => {
     const onProgress = (done: number) => {
       signal?.throwIfAborted()
       onEvent?.({ type: 'texts', done })
     }
-    const packed = await packTexts(corpus(), tokeniser, { end: start.end, onProgress })
+    const packed = await packTexts(corpus(start.architecture), tokeniser, { end: start.end, onProgress })
     return { packed, rows: rowsOf(packed, objective.room, objective.step) }
   }
   const all = await pack(settings.texts)

@@ -9,9 +9,9 @@ export interface PretrainSettings extends Partial<Sizes> {
   /** A model folder to go on from, with its sizes and tokeniser; default a new network. */
   readonly base?: string
   /** The texts to learn from; called for the tokeniser and again for the rows. */
-  readonly texts: () => Corpus
+  readonly texts: (architecture: string) => Corpus
   /** Texts to validate on; default every 20th row of the others, which is not learnt then. */
-  readonly valid?: () => Corpus
+  readonly valid?: (architecture: string) => Corpus
   /** Tokens of a new tokeniser. Default 8000, or what the texts give if that is less. */
   readonly vocabulary?: number
   /** How long to train. Exactly one of the two. */

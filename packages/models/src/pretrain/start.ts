@@ -46,7 +46,7 @@ async function fromNothing(settings: PretrainSettings): Promise<Start> {
   const family = familyOf(architecture)
   const sizes = { ...usual, ...defined(settings) }
   checkSizes(sizes)
-  const tokeniser = await trainTokeniser(settings.texts(), {
+  const tokeniser = await trainTokeniser(settings.texts(architecture), {
     ...family.tokeniser,
     vocabularySize: vocabulary ?? usualVocabulary,
     alphabetLimit: 1000,
