@@ -58,7 +58,7 @@ export async function openPooling(folder: string): Promise<{ pooling: Pooling; l
 }
 
 /** How modes are called in 1_Pooling/config.json. */
-export const modes: Readonly<Record<string, Pooling['mode']>> = {
+const modes: Readonly<Record<string, Pooling['mode']>> = {
   pooling_mode_mean_tokens: 'mean',
   pooling_mode_cls_token: 'first',
   pooling_mode_max_tokens: 'max',
