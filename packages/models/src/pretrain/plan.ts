@@ -43,13 +43,17 @@ export function keyOf(rows: readonly TokenRows[], others: unknown): string {
 export async function plannedSteps(
   settings: TrainSettings,
   sizes: { readonly seconds: number; readonly rows: number; readonly held: number },
-  { state, key }: { readonly state: string | undefined; readonly key: string },
+  { state, key, onTiming }: { readonly state: string | undefined; readonly key: string; readonly onTiming: () => void },
 ): Promise<number> {
-  if (state === undefined) return measuredSteps(settings, sizes)
+  const measure = () => {
+    onTiming()
+    return measuredSteps(settings, sizes)
+  }
+  if (state === undefined) return measure()
   const file = join(state, 'plan.json')
   const known = await readFile(file, 'utf8').then(JSON.parse, () => undefined)
   if (known?.key === key) return known.steps
-  const steps = await measuredSteps(settings, sizes)
+  const steps = await measure()
   await mkdir(state, { recursive: true })
   await writeFile(file, JSON.stringify({ key, steps }))
   return steps

@@ -89,9 +89,8 @@ export async function pretrain(settings: PretrainSettings): Promise<Pretrained> 
   const run = (steps: number): TrainSettings => runOf(start, settings, { learnt, held, rows, steps })
   let steps = wanted
   if (steps === undefined) {
-    onEvent?.({ type: 'timing' })
     const sizes = { seconds: minutes! * 60, rows: learnt.count, held: held.count }
-    steps = await plannedSteps(run(rounds), sizes, { state, key })
+    steps = await plannedSteps(run(rounds), sizes, { state, key, onTiming: () => onEvent?.({ type: 'timing' }) })
   }
   if (state !== undefined) await mkdir(state, { recursive: true })
   const checkpoint = state === undefined ? undefined : { file: join(state, 'training'), every, key }
