@@ -32,7 +32,13 @@ export { type EmbedderOptions, type Embeddings, type EmbedOptions, TextEmbedder 
 export type { EmbeddingExamples, LabelledTexts, ScoredPairs, TextPairs } from './encoders/examples.js'
 export { type Neighbour, nearest, products } from './encoders/nearest.js'
 export { type Pooling, pool } from './encoders/pooling.js'
-export { type EncoderDescription, encoderNetwork, openEncoder, type PretrainedEncoder } from './encoders/pretrained.js'
+export {
+  type BaseModel,
+  type EncoderDescription,
+  encoderNetwork,
+  openEncoder,
+  type PretrainedEncoder,
+} from './encoders/pretrained.js'
 export { type TuneOptions as EncoderTuneOptions, tuneEncoder } from './encoders/tune.js'
 export { type WriteOptions, writeEncoder } from './encoders/write.js'
 export { ModelsError } from './errors.js'

@@ -52,9 +52,7 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
       epochs,
       optimiser: adamW({
         weightDecay: recipe.weightDecay,
-        rates: Object.fromEntries(
-          pretrainedPaths(name, inputs).map((path) => [`${path}.**`, recipe.pretrainedRate ?? 1]),
-        ),
+        rates: pretrainedRates(recipe, layers, pretrainedPaths(name, inputs)),
       }),
       initial,
       // Trained again for the epochs that were best, the rate falls as it did then.
@@ -82,6 +80,23 @@ const pretrainedPaths = (name: NetworkName, inputs: Readonly<Record<string, Fitt
     const part = encoder.features!.pretrained
     return part === undefined ? [] : [`${name}.inputs.${pathPart(input)}.${part}`]
   })
+
+/** Width of the network that rates of whole weights were found on. */
+const measuredWidth = 384
+
+/**
+ * Factors of the learning rate of pretrained parts. Whole weights are moved the less the wider the network is, as Adam's rate has to
+ * (Yang et al. 2022, "Tensor Programs V"); adapters and biases as the recipe says.
+ */
+function pretrainedRates({ pretrainedRate = 1, learns }: NetworkRecipe, layers: Network, paths: readonly string[]) {
+  const isWhole = learns === undefined || learns === 'top'
+  return Object.fromEntries(
+    paths.map((path) => {
+      const { width } = layers.inputs[path.split('.')[2]!]!
+      return [`${path}.**`, isWhole ? Math.min(1, (pretrainedRate * measuredWidth) / width) : pretrainedRate]
+    }),
+  )
+}
 
 /** Of the adapters. */
 const adapter = { rank: 8, alpha: 16, dropout: 0.05 }

@@ -22,7 +22,7 @@ export interface NetworkRecipe {
   readonly epochs: number
   readonly batchSize: number
   readonly learningRate: number
-  /** Factor of the learning rate of what is pretrained. */
+  /** Factor of the learning rate of what is pretrained; of whole weights for a width of 384. */
   readonly pretrainedRate?: number
   /** Other settings where no output has more classes than this (a number has one): there is less to learn, and it is soon learnt by heart. */
   readonly fewClasses?: { readonly most: number; readonly epochs: number; readonly pretrainedRate: number }

@@ -52,17 +52,20 @@ function dataSection({ split, notes }: TrainReport, lineage: Record<string, unkn
   return lines.join('\n')
 }
 
-function howItWasChosen({ chosen, spec }: TrainReport): string {
+function howItWasChosen({ chosen, spec, base }: TrainReport): string {
   const lines = chosen.map(({ candidate, reason }) => `- **${candidate}** – ${reason}`)
   const refit = spec.train.refit
     ? 'The choice was trained again on train + valid.'
     : 'The choice was not trained again.'
-  const { base, seed } = spec.train
-  const start =
-    base === undefined
-      ? ''
-      : `Texts are read by the pretrained model \`${base}\`, whose licence holds for this one too. `
-  return ['## How it was chosen', '', ...lines, '', `${start}${refit} Seed ${seed}.`].join('\n')
+  return ['## How it was chosen', '', ...lines, '', `${start(base)}${refit} Seed ${spec.train.seed}.`].join('\n')
+}
+
+function start(base: TrainReport['base']): string {
+  if (!base) return ''
+  const licence = base.licence
+    ? `whose licence (${base.licence}) holds for this one too`
+    : 'whose folder states no licence: find it out before you give this model away'
+  return `Texts are read by the pretrained model \`${base.name}\` (sha256 of its weights: ${base.sha256}), ${licence}. `
 }
 
 function figures({ metrics, intervals, baselines, positive }: TrainReport): string {

@@ -1,9 +1,15 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Row, tableFromRows } from '@volant/data'
+import { afterAll, describe, expect, it } from 'vitest'
 import { outputType } from '../registry.js'
+import { parseSpec } from '../spec/parse.js'
 import type { Judged } from './choose.js'
 import type { Dataset } from './dataset.js'
 import { chooseWithOffer } from './offer.js'
 import type { FittedOutput } from './outputs.js'
+import { train } from './train.js'
 
 const rows = 400
 const state = { classes: ['no', 'yes'], positive: 1 }
@@ -68,5 +74,59 @@ describe('a base that is offered', () => {
     const choice = (probe: number) =>
       chooseWithOffer([amount], [off(1, 'linear'), off(probe, 'probe')], numbers, (name) => name === 'probe').keepsBase
     expect([choice(0.5), choice(0.99)]).toEqual([true, false])
+  })
+})
+
+describe('our own English base', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'volant-offer-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  /** Messages on money and on the weather, with these words. */
+  const messages = (words: Readonly<Record<string, readonly string[]>>): Row[] =>
+    Object.entries(words).flatMap(([topic, own]) =>
+      own.flatMap((word) =>
+        ['a question about the', 'please tell me of the', 'what is it with the', 'again the'].map((start) => ({
+          message: `${start} ${word}`,
+          topic,
+        })),
+      ),
+    )
+  const known = messages({
+    money: ['invoice', 'payment', 'refund', 'price', 'bank account'],
+    weather: ['rain', 'sunshine', 'storm', 'snow', 'clouds'],
+  })
+  const later = messages({
+    money: ['bill', 'fee', 'cost', 'receipt', 'credit card'],
+    weather: ['thunder', 'hail', 'drizzle', 'fog', 'wind'],
+  })
+  const learn = (
+    data: Row[],
+    valid: Row[],
+    spec = parseSpec({ inputs: { message: 'text' }, outputs: { topic: 'category' } }),
+  ) => train({ data: tableFromRows(data), valid: tableFromRows(valid), spec, out: join(folder, String(Math.random())) })
+
+  it('is taken where it knows words that the training rows have not, and the stored spec repeats it', async () => {
+    const report = await learn(known, later)
+    expect(report.base).toMatchObject({ name: 'english', licence: 'apache-2.0' })
+    expect(report.metrics.valid!['topic']!.accuracy).toBeGreaterThan(0.9)
+    expect(report.baselines.linear.valid!['topic']!.accuracy).toBeLessThan(0.8)
+    expect(report.spec.train).toMatchObject({ base: 'english', candidates: ['linear', 'probe'] })
+    expect((await learn(known, later, report.spec)).id).toBe(report.id)
+  })
+
+  it('is not looked at where the linear model makes no error, nor for texts of another language', async () => {
+    const easy = await learn(known, known)
+    expect(easy.base).toBeUndefined()
+    expect(easy.chosen.map(({ candidate }) => candidate)).toEqual(['linear'])
+    const shifted = (rows: Row[]) =>
+      rows.map((row) => ({
+        ...row,
+        message: String(row['message']).replace(/[a-z]/g, (letter) =>
+          String.fromCodePoint(letter.codePointAt(0)! + 0x4e00),
+        ),
+      }))
+    const foreign = await learn(shifted(known), shifted(later))
+    expect(foreign.chosen.map(({ candidate }) => candidate)).toEqual(['linear'])
+    expect(foreign.spec.train.base).toBeUndefined()
   })
 })

@@ -1,3 +1,4 @@
+import type { BaseModel } from '@volant/models'
 import type { Spec } from '../spec/schema.js'
 import type { Share } from './choose.js'
 import type { ByOutput, Intervals, Metrics } from './measure.js'
@@ -14,6 +15,8 @@ export interface TrainReport {
   examplesPerSecond: number
   parameters: number
   spec: Spec
+  /** The pretrained model that the choice starts from, where it starts from one. */
+  base?: BaseModel
   split: SplitReport
   chosen: Omit<Share, 'calibration'>[]
   metrics: Measured<Metrics>

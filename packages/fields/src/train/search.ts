@@ -1,5 +1,5 @@
 import { split } from '@volant/data'
-import type { PretrainedEncoder } from '@volant/models'
+import type { BaseModel, PretrainedEncoder } from '@volant/models'
 import type { ProcessGroup } from '@volant/nn'
 import type { Candidate, Task, TrainedCandidate } from '../candidates/candidate.js'
 import { linear } from '../candidates/linear.js'
@@ -29,8 +29,8 @@ export interface SearchInput {
 export interface Search {
   /** Its candidates are those that a training of the saved spec compares again. */
   readonly plan: Plan
-  /** Name of the base that the choice starts from. */
-  readonly base?: string
+  /** The base that the choice starts from. */
+  readonly base?: BaseModel
   /** Every candidate that competed, with its part in the choice. */
   readonly shares: readonly Share[]
   readonly blend: Choice['blend']
@@ -82,7 +82,7 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
   const linearShare = await alone(input, validRaw)
   return {
     plan: keepsBase ? plan : { ...plan, candidates: plan.candidates.filter(({ name }) => !isOnBase(name)) },
-    base: keepsBase ? input.base!.description.base.name : undefined,
+    base: shares.some(usesBase) ? input.base!.description.base : undefined,
     shares,
     blend,
     linearShare,
@@ -90,6 +90,9 @@ export async function searchCandidates(input: SearchInput): Promise<Search> {
     validRaw: parts.valid.rows > 0 ? validRaw : null,
   }
 }
+
+const usesBase = ({ candidate, weights }: Share) =>
+  isOnBase(candidate) && Object.values(weights).some((weight) => weight > 0)
 
 /** Without validation rows no network can be compared with the linear model, which is judged by rows held out in turn. */
 function onlyJudged(plan: Plan, valid: Dataset): Plan {

@@ -220,10 +220,11 @@ function makeReport(input: ReportInput): TrainReport {
       ...spec,
       train: {
         ...spec.train,
-        ...(search.base !== undefined && { base: search.base }),
+        ...(search.base && { base: search.base.name }),
         candidates: search.plan.candidates.map(({ name }) => name),
       },
     },
+    ...(search.base && { base: search.base }),
     split: parts.report,
     chosen: search.shares.map(({ calibration: _, ...share }) => share),
     metrics: metrics(own),

@@ -6,14 +6,24 @@ import { separated } from '../architectures/fused.js'
 import { readWeights } from '../architectures/names.js'
 import { encoderOf } from '../architectures/registry.js'
 import { openWeights } from '../files/open.js'
+import { readLicence } from '../hub/licence.js'
 import { readTokeniser } from '../tokenisers/open.js'
 import { Tokeniser, type TokeniserFiles } from '../tokenisers/tokeniser.js'
 import { openPooling, type Pooling } from './pooling.js'
 
+/** What an encoder was read from. */
+export interface BaseModel {
+  /** A folder, a name on a hub, or one of our own. */
+  readonly name: string
+  /** Of its weights. */
+  readonly sha256: string
+  /** As its model card says; absent where it does not. */
+  readonly licence?: string
+}
+
 /** All that is to be known of a pretrained encoder besides its weights; plain JSON. */
 export interface EncoderDescription {
-  /** What it was read from: a folder or a name on a hub, and the sha256 of its weights. */
-  readonly base: { readonly name: string; readonly sha256: string }
+  readonly base: BaseModel
   /** config.json. */
   readonly config: Readonly<Record<string, unknown>>
   readonly tokeniser: TokeniserFiles
@@ -41,8 +51,9 @@ export async function openEncoder(folder: string, name = folder): Promise<Pretra
   new Tokeniser(tokeniser).checkFits(network.vocabulary)
   const told = architecture.pooling?.(config)
   const { pooling, longest } = told ? { pooling: told, longest: network.positions } : await openPooling(folder)
+  const licence = await readLicence(folder)
   const description: EncoderDescription = {
-    base: { name, sha256: await hashWeights(folder) },
+    base: { name, sha256: await hashWeights(folder), ...(licence !== null && { licence }) },
     config: config.values,
     tokeniser,
     pooling,

@@ -5,6 +5,7 @@ import { type GgufMetadata, readGguf } from '../files/gguf.js'
 import { findWeights, openWeights } from '../files/open.js'
 import type { StoredTensor } from '../files/weights.js'
 import { sizeOf, snapshotFiles } from './cache.js'
+import { readLicence } from './licence.js'
 
 /** What can be told of a model from its headers, without reading its weights. Null: the files do not say. */
 export interface ModelDescription {
@@ -86,15 +87,6 @@ async function readJson(file: string): Promise<Record<string, unknown>> {
   } catch {
     return {}
   }
-}
-
-/** `license:` in the front matter of the model card; the name of its own where it is `other`. */
-async function readLicence(folder: string): Promise<string | null> {
-  const card = await readFile(path.join(folder, 'README.md'), 'utf8').catch(() => '')
-  const matter = /^\uFEFF?---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1] ?? ''
-  const field = (name: string) => new RegExp(`^${name}:[ \\t]*["']?([^\\r\\n"']+)`, 'm').exec(matter)?.[1]?.trim()
-  const licence = field('license') ?? null
-  return licence === 'other' ? (field('license_name') ?? licence) : licence
 }
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
