@@ -44,7 +44,7 @@ describe('what the pages name exists', () => {
 
   it.each(pages)('commands and options of volant that %s shows', (page) => {
     const unknown: string[] = []
-    for (const [line, name] of codeOf(page).matchAll(/(?<![/\w@])volant ([a-z]+)\b[^\n|#]*/g)) {
+    for (const [line, name] of codeOf(page).matchAll(/(?<![/\w@])volant ([a-z]+(?:-[a-z]+)*)\b[^\n|#]*/g)) {
       const command = commands.find((row) => row.name === name)
       if (!command) unknown.push(line)
       const known = command?.options.map((option) => optionTable[option].flags.split(' ')[0])
