@@ -1,4 +1,4 @@
-import { quantiseDynamic, type Tensor } from '@volant/graph'
+import { quantiseDynamic, quantiseWeightsTo4Bit, type Tensor } from '@volant/graph'
 import { bankAdapters, type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
 import type { JsonSchema } from '../constraints/json-schema.js'
 import { JsonText } from '../constraints/json-text.js'
@@ -43,6 +43,8 @@ export interface Writing extends AsyncIterable<string> {
   readonly ended: 'stop' | 'length' | undefined
 }
 
+const passes = { '4bit': quantiseWeightsTo4Bit, int8: quantiseDynamic }
+
 /** Writes texts with a pretrained decoder. One text at a time; `release` it when done. */
 export class TextWriter {
   #bytes: Vocabulary | undefined
@@ -57,7 +59,9 @@ export class TextWriter {
   /** Throws ModelsError, among others `other-base` for an adapter of another decoder. */
   static async open(decoder: PretrainedDecoder, options: WriterOptions = {}): Promise<TextWriter> {
     const { quantise, adapter, adapters = [], onUnread, ...session } = options
-    const network = (quantise === '4bit' ? fourBitNetwork : decoderNetwork)(decoder.description)
+    // Adapters side by side are put on float32 weights, of which some adapters need the sizes; all is made small then.
+    const isMadeSmall = quantise === '4bit' && adapters.length === 0
+    const network = (isMadeSmall ? fourBitNetwork : decoderNetwork)(decoder.description)
     const base = await decoder.weights(network)
     const weights =
       adapter === undefined
@@ -65,7 +69,7 @@ export class TextWriter {
         : await readDecoderAdapter(adapter, decoder, network, base)
     const generator = await TextGenerator.open(network, weights, {
       ...session,
-      compress: quantise === 'int8' ? (model) => quantiseDynamic(model).model : undefined,
+      compress: quantise && !isMadeSmall ? (model) => passes[quantise](model).model : undefined,
     })
     const { tokeniser, ends } = decoder.description
     return new TextWriter(network, new Tokeniser(tokeniser), ends, generator)
