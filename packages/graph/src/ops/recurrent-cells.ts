@@ -1,5 +1,5 @@
 import type { Emitter } from '../onnx/emitter.js'
-import { type Direction, product } from './recurrent-steps.js'
+import { product } from './recurrent-steps.js'
 
 /**
  * The cells of recurrent networks: what one step does, what the backward pass multiplies with, and one step backwards. Values
@@ -15,6 +15,8 @@ export interface Cell {
   /** How many sequences a step keeps for the slopes. */
   readonly saved: number
   step(emit: Emitter, states: Names, step: Step): { states: string[]; saved: string[] }
+  /** The hidden states of all steps, of rows that last; as outputs of the steps each would be copied. */
+  hidden(emit: Emitter, saved: Names): string
   /** What the gradients are multiplied with, of all steps at once. */
   slopes(emit: Emitter, hidden: string, saved: Names): string[]
   /** From the gradients of the new states to those of the old ones, of the gates, and of a candidate's recurrent product. */
@@ -24,7 +26,6 @@ export interface Cell {
 type Names = readonly string[]
 
 interface Step {
-  direction: Direction
   /** Of each part what `operand` is multiplied with, [width, H + I + 1]. */
   matrices: Names
   /** The state before, the input and a one under each other, [H + I + 1, B]. */
@@ -38,7 +39,6 @@ interface Step {
 }
 
 interface Back {
-  direction: Direction
   /** Gradient of the step's output. */
   dy: string
   /** All recurrent weights, [H, gates H]. */
@@ -57,7 +57,8 @@ const rnn: Cell = {
     const next = emit.op('Tanh', [preActivation(emit, step, 0)])
     return { states: [keepEnded(emit, step.real, next, h!)], saved: [next] }
   },
-  slopes: (emit, _hidden, [next]) => [oneMinusSquare(emit, next!)],
+  hidden: (_emit, [next]) => next!,
+  slopes: (emit, hidden) => [oneMinusSquare(emit, hidden)],
   back(emit, [dh], [slope], back) {
     const d = gradientAt(emit, dh!, back)
     const gates = emit.op('Mul', [d.real, slope!])
@@ -85,6 +86,7 @@ const lstm: Cell = {
     const states = [keepEnded(emit, step.real, next, h!), keepEnded(emit, step.real, cell, c!)]
     return { states, saved: [i, o, f, g, t, added, kept] }
   },
+  hidden: (emit, [_i, o, _f, _g, t]) => emit.op('Mul', [o!, t!]),
   // dc' = K dh' + …, K = o (1 - tanh² c'). The gates' gradients are those of c', h', c', c' by g i (1 - i), tanh c' o (1 - o),
   // c f (1 - f) and i (1 - g²).
   slopes: (emit, hidden, [i, o, f, g, t, added, kept]) => [
@@ -119,12 +121,13 @@ const gru: Cell = {
   step(emit, [h], step) {
     const [u, r] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, step, 0)]), 2) as [string, string]
     const { recurrent, input, bias } = step.candidate!
-    const q = emit.op('Mul', [r, product(emit, step.direction, recurrent, h!, bias)])
-    const n = emit.op('Tanh', [product(emit, step.direction, input, step.input, q)])
+    const q = emit.op('Mul', [r, product(emit, recurrent, h!, bias)])
+    const n = emit.op('Tanh', [product(emit, input, step.input, q)])
     const kept = emit.op('Mul', [u, emit.op('Sub', [h!, n])])
     const next = emit.op('Add', [n, kept])
     return { states: [keepEnded(emit, step.real, next, h!)], saved: [u, r, n, q, kept] }
   },
+  hidden: (emit, [_u, _r, n, _q, kept]) => emit.op('Add', [n!, kept!]),
   // Everything is proportional to d = dh': the gates' recurrent sides by U, R, Q, the candidate's input by N, the state by u.
   slopes(emit, _hidden, [u, r, n, q, kept]) {
     const N = emit.op('Mul', [emit.op('Sub', [emit.scalar(1), u!]), oneMinusSquare(emit, n!)])
@@ -154,12 +157,12 @@ const pieces = (emit: Emitter, name: string, count: number) =>
   emit.ops('Split', [name], count, { ...rows, num_outputs: count })
 
 /** x·W + h·R + b of a part. */
-const preActivation = (emit: Emitter, { direction, matrices, operand }: Step, part: number) =>
-  product(emit, direction, matrices[part]!, operand)
+const preActivation = (emit: Emitter, { matrices, operand }: Step, part: number) =>
+  product(emit, matrices[part]!, operand)
 
 /** The gradient of the state before, through the recurrent product. */
-const through = (emit: Emitter, gates: string, { direction, recurrent }: Back, passed: string | undefined) =>
-  product(emit, direction, recurrent, gates, passed)
+const through = (emit: Emitter, gates: string, { recurrent }: Back, passed: string | undefined) =>
+  product(emit, recurrent, gates, passed)
 
 const keepEnded = (emit: Emitter, real: string | undefined, next: string, before: string) =>
   real ? emit.op('Where', [real, next, before]) : next
