@@ -3,6 +3,8 @@ export interface Example {
   readonly shows: string
   /** The networks that `--network` chooses among, each with a remark or ''. */
   readonly networks?: Readonly<Record<string, string>>
+  /** Whether it starts from a pretrained encoder, which `--base` names. */
+  readonly startsFromBase?: true
   /** What the length of its training is counted in. */
   readonly counts: 'epochs' | 'iterations'
 }
@@ -39,6 +41,11 @@ export const examples = {
       scratch: 'default',
       pretrained: 'embedding and BiLSTM first learn to foretell characters of other texts',
     },
+    counts: 'epochs',
+  },
+  wnut17: {
+    shows: 'names in English messages, by word: a pretrained encoder, linear, CRF',
+    startsFromBase: true,
     counts: 'epochs',
   },
   'lstm-language-model': {

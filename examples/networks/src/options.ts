@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ownBase } from '@volant/models'
 import { type Example, type ExampleName, examples, type NetworkOf } from './examples.js'
 
 /** What an example can be told; what is undefined was not given. */
@@ -14,6 +15,8 @@ export interface Options<Network extends string = string> {
   readonly threads: number | undefined
   readonly network: Network | undefined
   readonly checkpoint: string | undefined
+  /** A pretrained encoder: the name of one that comes with Volant, or a model folder. */
+  readonly base: string | undefined
 }
 
 /** A command that cannot be run as it was given; the message is one sentence. */
@@ -52,6 +55,12 @@ const flags = {
     expected: 'a number above 0',
     read: (text) => (/^\d*\.?\d+$/.test(text) && Number(text) > 0 ? Number(text) : undefined),
   },
+  base: {
+    value: 'FOLDER',
+    about: 'of the pretrained encoder (default english, which comes with Volant)',
+    expected: 'english or a model folder',
+    read: (text) => (ownBase(text) !== undefined || existsSync(join(text, 'config.json')) ? text : undefined),
+  },
   checkpoint: {
     value: 'FILE',
     about: 'keep the state there, from which the same command goes on after a stop or Ctrl-C',
@@ -69,7 +78,7 @@ const flags = {
 } satisfies Record<keyof Options, Flag>
 
 /** The flags that an example has, by name. */
-function flagsOf({ networks = {}, counts }: Example): Record<string, Flag> {
+function flagsOf({ networks = {}, startsFromBase, counts }: Example): Record<string, Flag> {
   const names = Object.keys(networks)
   const network: Flag = {
     value: 'NAME',
@@ -79,7 +88,11 @@ function flagsOf({ networks = {}, counts }: Example): Record<string, Flag> {
     expected: `one of ${names.join(', ')}`,
     read: (text) => (names.includes(text) ? text : undefined),
   }
-  const absent = [counts === 'epochs' ? 'iterations' : 'epochs', ...(names.length > 0 ? [] : ['network'])]
+  const absent = [
+    counts === 'epochs' ? 'iterations' : 'epochs',
+    ...(names.length > 0 ? [] : ['network']),
+    ...(startsFromBase ? [] : ['base']),
+  ]
   return Object.fromEntries(Object.entries({ ...flags, network }).filter(([name]) => !absent.includes(name)))
 }
 
