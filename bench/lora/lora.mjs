@@ -1,7 +1,7 @@
 // npm run bench:lora [-- --base FOLDER|FILE.gguf --data ../shared/data --rounds 9 --threads 2 --only ours,torch]
 // LoRA of a small decoder (SmolLM2-135M; the .gguf of the folder that VOLANT_TEST_MODELS names) on 1,000 conversations made of the
 // questions and answers of bank_faq, loss on answers only, beside PyTorch, transformers and PEFT: `torch` and `ours_padded` take the
-// same batches of 3 conversations padded to the longest; `ours` packs them into rows of 512 tokens, as `volant instruct` does. Then
+// same batches of 3 conversations padded to the longest; `ours` packs them into rows of 256 tokens, as `volant instruct` does. Then
 // tokens a second of greedy writing beside transformers' `generate`. All take turns in one run, each in a process of its own;
 // medians. The last line is one JSON document.
 import fs from 'node:fs'
@@ -12,7 +12,7 @@ import { openTable } from '@volant/data'
 import { decoderNetwork, encodeChat, openDecoder, packChats, Tokeniser, writeMergedDecoder } from '@volant/models'
 import { epochOrder } from '../../packages/nn/dist/trainer/order.js'
 import { alternate, contestOptions, option, python } from '../contest/alternate.mjs'
-import { batchSize, rank, rowTokens, settings } from './settings.mjs'
+import { batchSize, longest, packing, rank, settings } from './settings.mjs'
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const skip = (reason) => {
@@ -42,16 +42,31 @@ for await (const { question, answer } of table.rows()) {
     { role: 'assistant', content: answer },
   ]
   const { ids, learnt } = encodeChat({ messages }, tokeniser)
-  if (ids.length <= rowTokens) chats.push({ ids: [...ids], learnt: [...learnt] })
+  if (ids.length <= longest) chats.push({ ids: [...ids], learnt: [...learnt] })
 }
 const places = new Map(chats.map((chat, i) => [chat, i]))
-const packed = packChats(chats, rowTokens).map((row) => row.map((chat) => places.get(chat)))
-const order = epochOrder({ rows: chats.length, batchSize, accumulate: 1, seed: 42 }, 0).map(([one]) => [...one])
-const shuffled = epochOrder({ rows: packed.length, batchSize: 1, accumulate: 1, seed: 42 }, 0).map(
-  ([[one]]) => packed[one],
+const sum = (values) => values.reduce((a, b) => a + b, 0)
+const updates = (rows, batchSize, length) =>
+  epochOrder({ rows: rows.length, batchSize, accumulate: 1, seed: 42, length }, 0).map(([some]) =>
+    Array.from(some, (one) => rows[one]),
+  )
+/** The updates nearest to the mean size first: those that are timed stand for the epoch. */
+function nearMean(updates) {
+  const tokens = (row) => sum(row.map((one) => chats[one].ids.length))
+  const size = (rows) => rows.length * Math.max(...rows.map(tokens))
+  const mean = sum(updates.map(size)) / updates.length
+  return updates.toSorted((a, b) => Math.abs(size(a) - mean) - Math.abs(size(b) - mean))
+}
+const rows = packChats(chats, packing.rowTokens).map((row) => row.map((chat) => places.get(chat)))
+const packed = nearMean(updates(rows, packing.batchSize, (row) => sum(rows[row].map((one) => chats[one].ids.length))))
+const padded = nearMean(
+  updates(
+    chats.map((_, i) => [i]),
+    batchSize,
+  ),
 )
 const data = path.join(folder, 'chats.json')
-fs.writeFileSync(data, JSON.stringify({ chats, packed: shuffled, batches: order, rank }))
+fs.writeFileSync(data, JSON.stringify({ chats, packed, padded, rank }))
 
 const hint = 'pip install torch transformers peft; name the interpreter in VOLANT_BENCH_PYTHON'
 const variables = { SHAPE: '{}', BASE: base, TORCH_BASE: torchBase }
@@ -77,7 +92,7 @@ const writing = await alternate(
   },
 )
 
-const steps = { ours: packed.length, ours_padded: order.length, torch: order.length }
+const steps = { ours: packed.length, ours_padded: padded.length, torch: padded.length }
 const epoch = (name) => (ms(name) === null ? null : Number(((ms(name) * steps[name]) / 1000).toFixed(1)))
 const times = (name) =>
   epoch(name) === null || epoch('torch') === null ? null : Number((epoch('torch') / epoch(name)).toFixed(2))
@@ -85,7 +100,7 @@ const speed = (name) => (writing(name) === null ? null : Number(((length * 1000)
 console.log(
   JSON.stringify({
     chats: chats.length,
-    tokens: chats.reduce((sum, { ids }) => sum + ids.length, 0),
+    tokens: sum(chats.map(({ ids }) => ids.length)),
     ours_seconds: epoch('ours'),
     ours_padded_seconds: epoch('ours_padded'),
     torch_seconds: epoch('torch'),

@@ -5,7 +5,7 @@ import { contest } from '../contest/contestant.mjs'
 import { rank, targets } from './settings.mjs'
 
 contest(async () => {
-  const { chats, packed, batches } = JSON.parse(fs.readFileSync(process.env.DATA, 'utf8'))
+  const { chats, ...updates } = JSON.parse(fs.readFileSync(process.env.DATA, 'utf8'))
   const { clip, learningRate, ...adam } = JSON.parse(process.env.SETTINGS)
   const decoder = await openDecoder(process.env.BASE)
   const network = decoderNetwork(decoder.description)
@@ -23,10 +23,7 @@ contest(async () => {
   await runtime.load('step', compiled.programs.step)
   await runtime.write(firstState(network, compiled, 1, await decoder.weights()))
   const encoded = chats.map(({ ids, learnt }) => ({ ids: Int32Array.from(ids), learnt: Uint8Array.from(learnt) }))
-  const own =
-    process.argv[2] === 'packed'
-      ? packed.map((row) => [row.map((one) => encoded[one])])
-      : batches.map((batch) => batch.map((one) => [encoded[one]]))
+  const own = updates[process.argv[2]].map((rows) => rows.map((row) => row.map((one) => encoded[one])))
   let steps = 0
   return {
     given: () => chatBatch(own[steps++ % own.length]),

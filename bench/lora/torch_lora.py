@@ -17,7 +17,7 @@ except ImportError:
     sys.exit(1)
 
 data = json.loads(Path(os.environ["DATA"]).read_text())
-chats, batches = data["chats"], data["batches"]
+chats, batches = data["chats"], data["padded"]
 base = AutoModelForCausalLM.from_pretrained(os.environ["TORCH_BASE"], dtype=torch.float32)
 names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 rank = data["rank"]
@@ -27,7 +27,7 @@ place = 0
 
 def loss():
     global place
-    some = [chats[one] for one in batches[place % len(batches)]]
+    some = [chats[one] for [one] in batches[place % len(batches)]]
     place += 1
     longest = max(len(chat["ids"]) for chat in some)
     pad = lambda values, filler: values + [filler] * (longest - len(values))

@@ -229,7 +229,7 @@ export const optionTable = {
   system: { flags: '--system <text>', description: 'what the model is told first, with --chat', parse: text },
   maxTokens: {
     flags: '--max-tokens <n>',
-    description: 'most new tokens (default: 256); for instruct, tokens of a row of conversations (default: 512)',
+    description: 'most new tokens (default: 256); for instruct, tokens of a conversation (default: 512)',
     parse: whole(1),
   },
   temperature: {
@@ -281,7 +281,7 @@ export const optionTable = {
   },
   batchSize: {
     flags: '--batch-size <n>',
-    description: 'examples of an update (default: 1 row of conversations, 64 texts)',
+    description: 'examples of an update (default: 2 rows of conversations, 64 texts)',
     parse: whole(1),
   },
   merge: { flags: '--merge', description: 'write a whole model folder instead of an adapter', parse: on },

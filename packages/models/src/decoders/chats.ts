@@ -92,14 +92,14 @@ export function holdOut<T>(chats: readonly T[], seed: number): { learnt: T[]; he
 
 /**
  * Puts conversations together in rows of at most `room` tokens, the longest first, each into the first row with room for it
- * (first-fit decreasing).
+ * (first-fit decreasing); a longer one has a row of its own.
  */
 export function packChats(chats: readonly EncodedChat[], room: number): EncodedChat[][] {
   const rows: { chats: EncodedChat[]; left: number }[] = []
   for (const chat of chats.toSorted((a, b) => b.ids.length - a.ids.length)) {
     let row = rows.find(({ left }) => left >= chat.ids.length)
     if (!row) {
-      row = { chats: [], left: room }
+      row = { chats: [], left: Math.max(room, chat.ids.length) }
       rows.push(row)
     }
     row.chats.push(chat)

@@ -78,12 +78,12 @@ describe('packing', () => {
   })
 
   it('fills rows up to their room with every conversation once', () => {
-    const encoded = [30, 5, 20, 10, 25].map((length) => ({
+    const encoded = [30, 5, 20, 10, 25, 40].map((length) => ({
       ids: new Int32Array(length),
       learnt: new Uint8Array(length),
     }))
     const rows = packChats(encoded, 35).map((row) => row.map((one) => one.ids.length))
-    expect(rows).toEqual([[30, 5], [25, 10], [20]])
+    expect(rows).toEqual([[40], [30, 5], [25, 10], [20]])
   })
 
   it('learns the answers and the tokens that end them only', () => {

@@ -30,9 +30,9 @@ export interface TuneOptions {
   readonly epochs?: number
   /** Highest rate, default 2e-4; it rises over the first 3 % of the updates and falls to 0 along half a cosine. */
   readonly learningRate?: number
-  /** Rows an update, default 1: a row holds as many conversations as there is room for. */
+  /** Rows an update, default 2: a row holds as many conversations as 256 tokens have room for, or one longer one. */
   readonly batchSize?: number
-  /** Tokens of a row, and of the longest conversation; default 512, never more than the model's positions. */
+  /** Tokens of the longest conversation; default 512, never more than the model's positions. */
   readonly maxTokens?: number
   /** Of first weights and order; default 42. */
   readonly seed?: number
@@ -46,6 +46,9 @@ export interface TuneOptions {
   readonly signal?: AbortSignal
   readonly onEvent?: (event: TrainEvent) => void
 }
+
+/** Tokens of a row of conversations. Rows of 512 took a sixth longer: attention grows with a row, most of it masked. */
+const ROOM = 256
 
 export interface TunedDecoder {
   /** With its adapters. */
@@ -78,7 +81,7 @@ export async function tuneDecoder(
   options: TuneOptions = {},
 ): Promise<TunedDecoder> {
   const { description } = decoder
-  const { epochs = 1, batchSize = 1, learningRate = 2e-4, seed = 42, targets = ['decoder.layers.**'] } = options
+  const { epochs = 1, batchSize = 2, learningRate = 2e-4, seed = 42, targets = ['decoder.layers.**'] } = options
   const architecture = architectureOf(description)
   if (architecture.view)
     throw new ModelsError(
@@ -91,14 +94,14 @@ export async function tuneDecoder(
   const maxTokens = Math.min(options.maxTokens ?? 512, network.options.context)
   const tokeniser = new Tokeniser(description.tokeniser)
   const learnt = encodeAll(chats, tokeniser, maxTokens)
-  const valid = options.valid && packChats(encodeAll(options.valid, tokeniser, maxTokens).chats, maxTokens)
+  const valid = options.valid && packChats(encodeAll(options.valid, tokeniser, maxTokens).chats, ROOM)
   if (learnt.chats.length === 0 || valid?.length === 0)
     throw new ModelsError(
       'nothing-to-learn',
       `No conversation ${valid?.length === 0 ? 'to validate on ' : ''}has an answer within ${maxTokens} tokens; allow more tokens.`,
       { maxTokens },
     )
-  const rows = packChats(learnt.chats, maxTokens)
+  const rows = packChats(learnt.chats, ROOM)
   const rank = options.lora?.rank ?? 8
   const initial = await decoder.weights(network)
   const freeze = addAdapters(network, { alpha: 2 * rank, ...options.lora, rank, targets })
