@@ -24,6 +24,14 @@ export class Config {
     return value as number
   }
 
+  /** A list of so many numbers above 0. */
+  numbers(name: string, count: number): number[] {
+    const value = this.values[name]
+    const fits = Array.isArray(value) && value.length === count && value.every((one) => Number.isFinite(one) && one > 0)
+    if (!fits) throw this.#wrong(name, `${count} numbers above 0`)
+    return value
+  }
+
   /** Settings within this one; none where it is absent. */
   section(name: string): Config {
     const value = this.values[name] ?? {}

@@ -60,7 +60,15 @@ describe('what is not computed is refused by name', () => {
   it.each([
     [
       { rope_scaling: { rope_type: 'yarn', factor: 4 } },
-      /rope_scaling: "rope_type" is "yarn", expected one of default, linear, llama3/,
+      /rope_scaling: "rope_type" is "yarn", expected one of default, linear, llama3, longrope/,
+    ],
+    [
+      { rope_scaling: { rope_type: 'longrope', short_factor: [1, 1, 1, 1], long_factor: [1, 1, 1, 2] } },
+      /rope_scaling: of "longrope" only one list of factors/,
+    ],
+    [
+      { rope_scaling: { rope_type: 'longrope', short_factor: [1, 1], long_factor: [1, 1] } },
+      /"long_factor" is \[1,1\], expected 4 numbers above 0/,
     ],
     [{ hidden_act: 'gelu' }, /"hidden_act" is "gelu", expected "silu"/],
     [{ model_type: 'mamba' }, /"mamba" is not known as a decoder; known are gpt2, llama/],

@@ -1,4 +1,5 @@
 import type { GptOptions } from '@volant/nn'
+import { ModelsError } from '../errors.js'
 import type { Config } from './config.js'
 
 /** Frequencies for longer texts than those of the first training; `at` holds the scaling's settings. */
@@ -10,6 +11,7 @@ const scalings: Readonly<Record<string, Scaling | undefined>> = {
   /** Positions that lie closer together (Chen et al. 2023, "Extending context window of large language models"). */
   linear: (frequencies, at) => frequencies.map((frequency) => frequency / at.number('factor', { least: 1 })),
   llama3: scaledAsLlama3,
+  longrope: scaledByFactors,
 }
 
 /**
@@ -27,6 +29,21 @@ function scaledAsLlama3(frequencies: readonly number[], at: Config): number[] {
     const share = turns <= low ? 0 : (turns - low) / (high - low)
     return (frequency * (1 - share)) / factor + frequency * share
   })
+}
+
+/**
+ * Each frequency by a factor of its own (Ding et al. 2024, "LongRoPE"), the same for short and for long texts. The factors of GGUF
+ * files are put down so too.
+ */
+function scaledByFactors(frequencies: readonly number[], at: Config): number[] {
+  const factors = at.numbers('long_factor', frequencies.length)
+  const isOne = String(at.numbers('short_factor', frequencies.length)) === String(factors)
+  if (!isOne || at.number('attention_factor', { or: 0 }) !== 1)
+    throw new ModelsError(
+      'bad-config',
+      `${at.source}: of "longrope" only one list of factors ("short_factor" equal to "long_factor") with "attention_factor" 1 is computed; take another model.`,
+    )
+  return frequencies.map((frequency, i) => frequency / factors[i]!)
 }
 
 /** How a config.json turns queries and keys: in `rope_parameters`, in old files `rope_theta` and `rope_scaling`. */

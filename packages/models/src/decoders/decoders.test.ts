@@ -1,14 +1,7 @@
-import { existsSync } from 'node:fs'
-import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { TextGenerator } from '@volant/nn'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { askPython, python } from '../../test/python.js'
-import type { GgufValue } from '../files/gguf.js'
 import type { ChatMessage } from '../tokenisers/chat.js'
-import { Tokeniser } from '../tokenisers/tokeniser.js'
-import { ggufConfig } from './gguf.js'
-import { decoderNetwork, openDecoder } from './pretrained.js'
+import { openDecoder } from './pretrained.js'
 import { type TextOptions, TextWriter } from './text.js'
 
 /** A decoder of random weights whose tokens are bytes. */
@@ -90,44 +83,4 @@ describe('writing on', () => {
     controller.abort(new Error('enough'))
     await expect(text.next()).rejects.toThrow('enough')
   })
-})
-
-describe('GGUF', () => {
-  it('refuses unknown architectures by name', () => {
-    const file = { metadata: new Map([['general.architecture', 'mamba']]), tensors: new Map() }
-    expect(() => ggufConfig(file, 'a.gguf')).toThrow(/a\.gguf: the architecture "mamba" is not known in GGUF files/)
-  })
-
-  it('refuses scales that a tensor holds, and takes a linear one', () => {
-    const metadata = new Map<string, GgufValue>([
-      ['general.architecture', 'llama'],
-      ['llama.rope.scaling.type', 'linear'],
-      ['llama.rope.scaling.factor', 4],
-    ])
-    expect(ggufConfig({ metadata, tensors: new Map() }, 'a.gguf').section('rope_parameters').values).toMatchObject({
-      rope_type: 'linear',
-      factor: 4,
-    })
-    const tensors = new Map([['rope_freqs.weight', { shape: [4], dtype: 'float32' as const, format: 'F32' }]])
-    expect(() => ggufConfig({ metadata, tensors }, 'a.gguf')).toThrow(/a\.gguf: rotary positions scaled by the tensor/)
-  })
-
-  const models = process.env['VOLANT_TEST_MODELS']
-  const file = path.join(models ?? '', 'smollm2.gguf')
-  it.skipIf(!models || !existsSync(file) || !python)(
-    'says what transformers says (VOLANT_TEST_MODELS/smollm2.gguf, VOLANT_PARITY_PYTHON)',
-    { timeout: 120_000 },
-    async () => {
-      const decoder = await openDecoder(file)
-      const ids = Array.from(new Tokeniser(decoder.description.tokeniser).encode('The capital of France is').ids)
-      const expected = askPython<{ logits: number[]; next: number[] }>('gguf_logits.py', { file, ids })
-      const generator = await TextGenerator.open(decoderNetwork(decoder.description), await decoder.weights())
-      const [logits] = await generator.steps.start([ids])
-      const differences = expected.logits.map((value, token) => Math.abs(value - logits![token]!))
-      const [next] = await generator.generate([ids], { length: 20, temperature: 0, stop: decoder.description.ends })
-      await generator.release()
-      expect(Math.max(...differences)).toBeLessThan(1e-4)
-      expect(next).toEqual(expected.next.filter((id) => !decoder.description.ends.includes(id)))
-    },
-  )
 })

@@ -2,7 +2,7 @@ import type { Tensor } from '@volant/graph'
 import { Config } from '../architectures/config.js'
 import { layerName } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
-import type { GgufMetadata, GgufWeights } from '../files/gguf.js'
+import type { GgufValue, GgufWeights } from '../files/gguf.js'
 import type { StoredTensor, Weights } from '../files/weights.js'
 
 /** What layers are called in GGUF files (llama.cpp, gguf-py/constants.py), and in folders of the Llama family. */
@@ -24,9 +24,11 @@ const names = {
 }
 
 const known = ['llama', 'qwen2', 'qwen3']
+const FACTORS = 'rope_freqs.weight'
 
-/** The metadata of a GGUF file as a config.json. Throws ModelsError `unknown-architecture`, `bad-config`. */
-export function ggufConfig({ metadata, tensors }: Pick<GgufWeights, 'metadata' | 'tensors'>, source: string): Config {
+/** What a GGUF file says of its model as a config.json. Throws ModelsError `unknown-architecture`, `bad-config`. */
+export async function ggufConfig(file: Omit<GgufWeights, 'close'>, source: string): Promise<Config> {
+  const { metadata, tensors } = file
   const type = metadata.get('general.architecture')
   if (typeof type !== 'string' || !known.includes(type))
     throw new ModelsError(
@@ -35,11 +37,6 @@ export function ggufConfig({ metadata, tensors }: Pick<GgufWeights, 'metadata' |
       { type, known },
     )
   const read = (key: string) => metadata.get(`${type}.${key}`)
-  if (tensors.has('rope_freqs.weight'))
-    throw new ModelsError(
-      'unsupported-scaling',
-      `${source}: rotary positions scaled by the tensor "rope_freqs.weight" (Llama 3.1 and later) are not read from GGUF files; take the model's folder with config.json instead.`,
-    )
   return new Config(
     {
       model_type: type,
@@ -53,11 +50,7 @@ export function ggufConfig({ metadata, tensors }: Pick<GgufWeights, 'metadata' |
       max_position_embeddings: read('context_length'),
       rms_norm_eps: read('attention.layer_norm_rms_epsilon'),
       hidden_act: 'silu',
-      rope_parameters: {
-        rope_theta: read('rope.freq_base'),
-        rope_type: ropeType(read('rope.scaling.type')),
-        factor: read('rope.scaling.factor'),
-      },
+      rope_parameters: { rope_theta: read('rope.freq_base'), ...(await scaling(file, read)) },
       tie_word_embeddings: !tensors.has('output.weight'),
       eos_token_id: metadata.get('tokenizer.ggml.eos_token_id'),
     },
@@ -65,7 +58,29 @@ export function ggufConfig({ metadata, tensors }: Pick<GgufWeights, 'metadata' |
   )
 }
 
-const ropeType = (name: ReturnType<GgufMetadata['get']>) => (name === undefined || name === 'none' ? 'default' : name)
+/**
+ * How rotary positions are scaled. Llama 3.1 and later hold in a tensor what each frequency is divided by (llama.cpp, `ggml_rope_ext`,
+ * `freq_factors`), on top of a linear scaling; of what folders know, transformers' "longrope" says it.
+ */
+async function scaling(
+  { tensors, read: readTensor }: Pick<Weights, 'tensors' | 'read'>,
+  read: (key: string) => GgufValue | undefined,
+): Promise<Readonly<Record<string, unknown>>> {
+  const name = read('rope.scaling.type') ?? 'none'
+  const plain = { rope_type: name === 'none' ? 'default' : name, factor: read('rope.scaling.factor') }
+  if (!tensors.has(FACTORS) || !['none', 'linear'].includes(name as string)) return plain
+  const { data } = await readTensor(FACTORS)
+  const stretch = name === 'linear' ? Number(plain.factor) : 1
+  const factors = Array.from(data as Float32Array, (factor) => factor * stretch)
+  return {
+    rope_type: 'longrope',
+    short_factor: factors,
+    long_factor: factors,
+    factor: 1,
+    attention_factor: 1,
+    original_max_position_embeddings: read('context_length'),
+  }
+}
 
 /** The tensors of a GGUF file under the names of a folder; the pairs of rotary heads are put as folders have them. */
 export function asFolder(file: Weights, config: Config): Weights {

@@ -62,10 +62,9 @@ async function openFolder(folder: string, name: string): Promise<PretrainedDecod
 }
 
 async function openGgufDecoder(path: string, name: string): Promise<PretrainedDecoder> {
-  const header = await readGguf(path)
-  await header.close()
-  const config = ggufConfig(header, path)
-  const tokeniser = fromGguf(header.metadata)
+  const file = await readGguf(path)
+  const config = await ggufConfig(file, path).finally(() => file.close())
+  const tokeniser = fromGguf(file.metadata)
   const ends = endsOf(tokeniser, [config.values['eos_token_id']])
   return pretrained({ name, config: config.values, tokeniser, ends }, path, async () =>
     asFolder(await readGguf(path), config),
