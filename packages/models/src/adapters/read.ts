@@ -2,16 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { printShape, type Tensor } from '@volant/graph'
 import { addAdapters, columnNorms, Linear, walk } from '@volant/nn'
+import { type FusedLayers, type FusedPlace, fusedPlace, partOf } from '../architectures/fused.js'
 import { fitted, layerName, parameterNames, transposed, type WeightNames } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
 import { openWeights } from '../files/open.js'
 import { type AdapterConfig, adapterConfig, endsWith } from './config.js'
+import { partAdapter } from './fused.js'
 
 /** How an architecture calls its weights. */
 export interface NamedArchitecture {
   readonly type: string
   readonly prefixes: readonly string[]
   readonly names: WeightNames
+  /** Layers that files, and so PEFT, have as one. */
+  readonly fused?: FusedLayers
 }
 
 export interface AdapterBase {
@@ -47,17 +51,18 @@ export async function readAdapter(folder: string, base: AdapterBase): Promise<Lo
   const tensors = await readTensors(join(folder, 'adapter_model.safetensors'))
   const layers = linearLayersOf(network)
   const prefix = prefixOf([...layers.keys()], tensors, architecture)
-  const nameOf = (path: string) => prefix + layerName(path, architecture.names)
+  const placeOf = (path: string) => fusedPlace(prefix + layerName(path, architecture.names), architecture.fused)
   const read = new AdapterTensors(tensors, config, folder)
   const weights = new Map([...base.weights, ...read.replaced(network, architecture.names, prefix)])
   const adapters = [...layers].flatMap(
-    ([path, { weight }]) => read.adapter(path, nameOf(path), weight.shape, weights.get(`${path}.weight`)) ?? [],
+    ([path, { weight }]) => read.adapter(path, placeOf(path), weight.shape, weights.get(`${path}.weight`)) ?? [],
   )
-  read.refuseUnfit(new Set([...walk(network).modules.values()].map(nameOf)))
+  read.leaveOthers()
+  read.refuseUnfit(new Set([...walk(network).modules.values()].map((path) => placeOf(path).whole)))
   const { dropout, dora, rankStabilised } = config
-  for (const { path, name, tensors } of adapters) {
-    const rank = config.rank(name)
-    addAdapters(network, { targets: [path], rank, alpha: config.alpha(name), dropout, dora, rankStabilised })
+  for (const { path, alpha, tensors } of adapters) {
+    const rank = tensors['down']!.dims[1]!
+    addAdapters(network, { targets: [path], rank, alpha, dropout, dora, rankStabilised })
     for (const [parameter, tensor] of Object.entries(tensors)) weights.set(`${path}.adapter.${parameter}`, tensor)
   }
   return { weights, others: tensors }
@@ -80,13 +85,15 @@ function linearLayersOf(network: object): Map<string, Linear> {
 
 interface StoredAdapter {
   readonly path: string
-  readonly name: string
+  readonly alpha: number
   /** `down`, `up` and, for DoRA, `magnitude`. */
   readonly tensors: Readonly<Record<string, Tensor>>
 }
 
-/** The tensors of an adapter file by name, without what PEFT puts before it; they are taken out as they are read. */
+/** The tensors of an adapter file by name, without what PEFT puts before it. */
 class AdapterTensors {
+  readonly #taken = new Set<string>()
+
   constructor(
     readonly tensors: Map<string, Tensor>,
     readonly config: AdapterConfig,
@@ -104,25 +111,35 @@ class AdapterTensors {
     }
   }
 
-  /** The adapter of the layer that is called `name`, if it has one. */
-  adapter(path: string, name: string, shape: readonly number[], weight: Tensor | undefined): StoredAdapter | undefined {
+  /** The adapter of a layer, if it has one. */
+  adapter(
+    path: string,
+    { whole: name, place, of }: FusedPlace,
+    shape: readonly number[],
+    weight: Tensor | undefined,
+  ): StoredAdapter | undefined {
     const { config, tensors } = this
     const targeted = config.targets?.some((target) => endsWith(name, target)) ?? false
     if (!targeted && !tensors.has(`${name}.lora_A.weight`)) return undefined
     const [inputs, outputs] = shape as [number, number]
-    const rank = config.rank(name)
-    const found: Record<string, Tensor> = {
-      down: transposed(this.#take(`${name}.lora_A.weight`, [rank, inputs])),
-      up: transposed(this.#take(`${name}.lora_B.weight`, [outputs, rank])),
-    }
+    const [rank, alpha] = [config.rank(name), config.alpha(name)]
+    const down = transposed(this.#take(`${name}.lora_A.weight`, [rank, inputs]))
+    const up = transposed(partOf(this.#take(`${name}.lora_B.weight`, [of * outputs, rank]), place, of))
+    const found: Record<string, Tensor> = of > 1 ? { ...partAdapter(down, up) } : { down, up }
+    const share = found['up']!.dims[0]! / rank
     if (config.dora) {
       if (!weight)
         throw new ModelsError('missing-weight', `readAdapter: the weights of the base lack "${path}.weight".`, { path })
-      const { data } = this.#take(`${name}.lora_magnitude_vector`, [outputs])
+      const { data } = partOf(this.#take(`${name}.lora_magnitude_vector`, [of * outputs]), place, of)
       const gained = columnNorms(weight).map((norm, column) => (data[column] as number) - norm)
       found['magnitude'] = { dtype: 'float32', dims: [outputs], data: Float32Array.from(gained) }
     }
-    return { path, name, tensors: found }
+    return { path, alpha: alpha * (config.rankStabilised ? Math.sqrt(share) : share), tensors: found }
+  }
+
+  /** Takes out what was read. */
+  leaveOthers(): void {
+    for (const name of this.#taken) this.tensors.delete(name)
   }
 
   /** Refuses what is left of layers that the network does have: an adapter of an embedding, say. */
@@ -152,7 +169,7 @@ class AdapterTensors {
         `${this.source}: the tensor "${name}" is ${tensor.dtype} ${printShape(tensor.dims)}, but base and adapter_config.json ask for float32 ${printShape(expected)}.`,
         { name, found: tensor.dims, expected },
       )
-    this.tensors.delete(name)
+    this.#taken.add(name)
     return tensor
   }
 }
@@ -206,8 +223,8 @@ async function readTensors(file: string): Promise<Map<string, Tensor>> {
 function prefixOf(
   layers: readonly string[],
   tensors: ReadonlyMap<string, Tensor>,
-  { prefixes, names }: NamedArchitecture,
+  { prefixes, names, fused }: NamedArchitecture,
 ) {
-  const known = layers.map((path) => `${layerName(path, names)}.lora_A.weight`)
+  const known = layers.map((path) => `${fusedPlace(layerName(path, names), fused).whole}.lora_A.weight`)
   return ['', ...prefixes].find((prefix) => known.some((name) => tensors.has(prefix + name))) ?? ''
 }

@@ -2,9 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { printShape, type Tensor, writeSafetensors } from '@volant/graph'
 import { columnNorms, Linear, LoraAdapter, walk } from '@volant/nn'
-import { layerName, transposed } from '../architectures/names.js'
+import { fusedPlace } from '../architectures/fused.js'
+import { layerName } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
 import { BASE_HASH } from './config.js'
+import { joinedAdapter, type PartAdapter } from './fused.js'
 import { type NamedArchitecture, WRAPPER } from './read.js'
 
 export interface WrittenAdapter {
@@ -23,11 +25,16 @@ export interface WrittenAdapter {
   readonly prefix?: string
 }
 
+/** A layer of files with an adapter. */
 interface Adapted {
   readonly path: string
   /** Of theirs, with the prefix. */
   readonly name: string
   readonly adapter: LoraAdapter
+  /** As they are written. */
+  readonly rank: number
+  readonly alpha: number
+  readonly tensors: readonly [string, Tensor][]
 }
 
 /**
@@ -35,16 +42,11 @@ interface Adapted {
  * holds the hash of the base. Throws ModelsError `no-adapter`, `mixed-adapters`, `missing-weight`.
  */
 export async function writeAdapter(folder: string, written: WrittenAdapter): Promise<void> {
-  const { network, architecture, others = new Map<string, Tensor>(), prefix = '' } = written
-  const adapted = [...walk(network).modules].flatMap(([item, path]): Adapted[] =>
-    item instanceof Linear && item.adapter instanceof LoraAdapter
-      ? [{ path, name: prefix + layerName(path, architecture.names), adapter: item.adapter }]
-      : [],
-  )
+  const { others = new Map<string, Tensor>() } = written
+  const adapted = adaptedLayers(written)
   if (adapted.length === 0)
     throw new ModelsError('no-adapter', `writeAdapter: the network has no adapter to write to ${folder}.`, { folder })
-  const tensors = new Map(adapted.flatMap((one) => stored(one, written.weights)))
-  for (const [name, tensor] of others) tensors.set(name, tensor)
+  const tensors = new Map([...adapted.flatMap((one) => one.tensors), ...others])
   const config = configOf(adapted, written, [...others.keys()])
   await mkdir(folder, { recursive: true })
   const named = new Map([...tensors].map(([name, tensor]) => [WRAPPER + name, tensor]))
@@ -52,19 +54,64 @@ export async function writeAdapter(folder: string, written: WrittenAdapter): Pro
   await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`)
 }
 
-/** The tensors of an adapter by name: down and up turned, the norms of the columns whole. */
-function stored({ path, name, adapter }: Adapted, weights: ReadonlyMap<string, Tensor>): [string, Tensor][] {
-  const of = (own: string, shape: readonly number[]) => fitting(weights, `${path}.${own}`, shape)
-  const [inputs, outputs] = [adapter.down.shape[0]!, adapter.up.shape[1]!]
+/** A linear layer of the network, with an adapter or without. */
+interface Layer {
+  readonly path: string
+  readonly layer: Linear
+}
+
+/** The layers with adapters by their names in files; of those that files keep as one, one has an adapter at least. */
+function adaptedLayers({ network, architecture, weights, prefix = '' }: WrittenAdapter): Adapted[] {
+  const groups = new Map<string, Layer[]>()
+  for (const [layer, path] of walk(network).modules) {
+    if (!(layer instanceof Linear)) continue
+    const { whole, place } = fusedPlace(prefix + layerName(path, architecture.names), architecture.fused)
+    const parts = groups.get(whole) ?? []
+    parts[place] = { path, layer }
+    groups.set(whole, parts)
+  }
+  return [...groups].flatMap(([name, parts]) => {
+    const first = parts.find(({ layer }) => layer.adapter instanceof LoraAdapter)
+    return first ? [stored(name, parts, first, weights)] : []
+  })
+}
+
+/** What is written of a layer: down and up turned, the norms of the columns whole. */
+function stored(
+  name: string,
+  parts: readonly Layer[],
+  { path, layer }: Layer,
+  weights: ReadonlyMap<string, Tensor>,
+): Adapted {
+  const adapter = layer.adapter as LoraAdapter
+  const whole = joinedAdapter(parts.map((part) => loraOf(part, weights)))
+  const [rank, alpha] =
+    parts.length === 1
+      ? [adapter.rank, adapter.alpha]
+      : [whole.rank, whole.scale * (adapter.rankStabilised ? Math.sqrt(whole.rank) : whole.rank)]
   const tensors: [string, Tensor][] = [
-    [`${name}.lora_A.weight`, transposed(of('adapter.down', adapter.down.shape))],
-    [`${name}.lora_B.weight`, transposed(of('adapter.up', adapter.up.shape))],
+    [`${name}.lora_A.weight`, whole.down],
+    [`${name}.lora_B.weight`, whole.up],
   ]
-  if (!adapter.magnitude) return tensors
-  const gained = of('adapter.magnitude', [outputs]).data
-  const norms = columnNorms(of('weight', [inputs, outputs])).map((norm, column) => norm + (gained[column] as number))
-  const magnitude: Tensor = { dtype: 'float32', dims: [outputs], data: Float32Array.from(norms) }
-  return [...tensors, [`${name}.lora_magnitude_vector`, magnitude]]
+  if (adapter.magnitude) {
+    const norms = Float32Array.from(parts.flatMap((part) => normsOf(part, weights)))
+    tensors.push([`${name}.lora_magnitude_vector`, { dtype: 'float32', dims: [norms.length], data: norms }])
+  }
+  return { path, name, adapter, rank, alpha, tensors }
+}
+
+function loraOf({ path, layer: { adapter } }: Layer, weights: ReadonlyMap<string, Tensor>): PartAdapter | undefined {
+  if (!(adapter instanceof LoraAdapter)) return undefined
+  const down = fitting(weights, `${path}.adapter.down`, adapter.down.shape)
+  return { down, up: fitting(weights, `${path}.adapter.up`, adapter.up.shape), scale: adapter.scale }
+}
+
+/** The norms that the columns of a layer are to have. */
+function normsOf({ path, layer }: Layer, weights: ReadonlyMap<string, Tensor>): number[] {
+  const norms = Array.from(columnNorms(fitting(weights, `${path}.weight`, layer.weight.shape)))
+  if (!(layer.adapter instanceof LoraAdapter)) return norms
+  const { data } = fitting(weights, `${path}.adapter.magnitude`, [norms.length])
+  return norms.map((norm, column) => norm + Number(data[column]))
 }
 
 /** adapter_config.json; what differs from the first adapter's rank and alpha is told by name. */
@@ -73,11 +120,9 @@ function configOf(
   { architecture, base, task }: WrittenAdapter,
   others: readonly string[],
 ) {
-  const { rank, alpha } = adapted[0]!.adapter
-  const differing = (value: (adapter: LoraAdapter) => number, usual: number) =>
-    Object.fromEntries(
-      adapted.flatMap(({ name, adapter }) => (value(adapter) === usual ? [] : [[name, value(adapter)]])),
-    )
+  const { rank, alpha } = adapted.find((one) => one.rank === one.adapter.rank) ?? adapted[0]!
+  const differing = (value: 'rank' | 'alpha', usual: number) =>
+    Object.fromEntries(adapted.flatMap((one) => (one[value] === usual ? [] : [[one.name, one[value]]])))
   const saved = [...new Set(others.map((name) => name.slice(0, name.lastIndexOf('.'))))]
   return {
     base_model_name_or_path: base.name,
@@ -86,12 +131,12 @@ function configOf(
     fan_in_fan_out: architecture.type === 'gpt2',
     inference_mode: true,
     lora_alpha: alpha,
-    alpha_pattern: differing((adapter) => adapter.alpha, alpha),
+    alpha_pattern: differing('alpha', alpha),
     lora_dropout: same(adapted, 'dropout', ({ dropout }) => dropout.probability),
     modules_to_save: saved.length > 0 ? saved : null,
     peft_type: 'LORA',
     r: rank,
-    rank_pattern: differing((adapter) => adapter.rank, rank),
+    rank_pattern: differing('rank', rank),
     target_modules: adapted.map(({ name }) => name),
     task_type: task ?? null,
     use_dora: same(adapted, 'dora', ({ magnitude }) => magnitude !== undefined),

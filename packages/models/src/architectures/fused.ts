@@ -11,10 +11,25 @@ function partsOf(name: string, fused: FusedLayers): string[] {
   return (Object.hasOwn(fused, layer) ? fused[layer]! : []).map((part) => `${before}${part}.${own}`)
 }
 
+/** A layer within one that files keep: the name of that, and which part of how many it is. */
+export interface FusedPlace {
+  readonly whole: string
+  readonly place: number
+  readonly of: number
+}
+
+/** What files call the layer of this name, which may be a part of one. */
+export function fusedPlace(name: string, fused: FusedLayers = {}): FusedPlace {
+  const at = name.lastIndexOf('.') + 1
+  const [whole, parts = []] = Object.entries(fused).find(([, parts]) => parts.includes(name.slice(at))) ?? []
+  if (whole === undefined) return { whole: name, place: 0, of: 1 }
+  return { whole: name.slice(0, at) + whole, place: parts.indexOf(name.slice(at)), of: parts.length }
+}
+
 /** Shows each layer that files keep as one, [parts x outputs, inputs], as its parts. */
 export function separated(weights: Weights, fused: FusedLayers): Weights {
   const tensors = new Map<string, StoredTensor>()
-  const places = new Map<string, { whole: string; place: number; of: number }>()
+  const places = new Map<string, FusedPlace>()
   for (const [name, stored] of weights.tensors) {
     const parts = partsOf(name, fused)
     if (parts.length === 0) tensors.set(name, stored)
@@ -34,7 +49,8 @@ export function separated(weights: Weights, fused: FusedLayers): Weights {
   }
 }
 
-function partOf({ dims, data }: Tensor, place: number, of: number): Tensor {
+/** The rows of one of several parts that stand one below the other. */
+export function partOf({ dims, data }: Tensor, place: number, of: number): Tensor {
   const size = data.length / of
   return {
     dtype: 'float32',

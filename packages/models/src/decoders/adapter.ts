@@ -38,13 +38,29 @@ export interface Adapted {
 
 /**
  * Writes a decoder with an adapter folded in as a model folder that `openDecoder` and transformers read: config.json, tokeniser,
- * model.safetensors in float32. The base is read tensor by tensor, so a model needs no memory of its size.
+ * model.safetensors in float32. The base is read tensor by tensor, so a model needs no memory of its size, unless files keep several
+ * layers as one (GPT-2).
  */
 export async function writeMergedDecoder(folder: string, decoder: PretrainedDecoder, adapted: Adapted): Promise<void> {
   await mkdir(folder, { recursive: true })
   await writeDescription(folder, decoder.description)
-  await decoder.reading((reader) => writeWeights(join(folder, 'model.safetensors'), merged(decoder, adapted, reader)))
+  const { prefixes, join: joined } = architectureOf(decoder.description)
+  await decoder.reading(async (reader) => {
+    const own = merged(decoder, adapted, reader)
+    const tensors = joined ? wholeTensors(joined(await made(own))) : own
+    const named = [...tensors].map(([name, tensor]) => [(prefixes[0] ?? '') + name, tensor] as const)
+    await writeWeights(join(folder, 'model.safetensors'), new Map(named))
+  })
 }
+
+async function made(tensors: ReadonlyMap<string, WrittenTensor>): Promise<Map<string, Tensor>> {
+  const all = new Map<string, Tensor>()
+  for (const [name, tensor] of tensors) all.set(name, await tensor.make())
+  return all
+}
+
+const wholeTensors = (tensors: ReadonlyMap<string, Tensor>): Map<string, WrittenTensor> =>
+  new Map([...tensors].map(([name, tensor]) => [name, { dtype: tensor.dtype, dims: tensor.dims, make: () => tensor }]))
 
 /** The tensors of the merged model by the names of files. */
 function merged(

@@ -113,14 +113,14 @@ export const chatInputs = {
   ids: { dtype: 'int64', shape: ['B', 'T'] },
   positions: { dtype: 'int64', shape: ['B', 'T'] },
   chats: { dtype: 'int64', shape: ['B', 'T'] },
-  places: { dtype: 'int64', shape: ['A'] },
+  answered: { dtype: 'int64', shape: ['A'] },
   labels: { dtype: 'int64', shape: ['A'] },
 } as const
 
 /**
  * Rows of conversations as tensors, padded to the longest row: `ids`, the `positions` within each conversation and its number in
- * the row (`chats`, 0 for padding), each [B, T]; the `places` [A] of the flattened rows that an answer's token follows, and these
- * tokens, `labels` [A].
+ * the row (`chats`, 0 for padding), each [B, T]; `answered`, the places [A] of the flattened rows that an answer's token follows, and
+ * these tokens, `labels` [A].
  */
 export function chatBatch(rows: readonly (readonly EncodedChat[])[]): Record<keyof typeof chatInputs, Tensor> {
   const width = Math.max(...rows.map((row) => row.reduce((sum, { ids }) => sum + ids.length, 0)))
@@ -151,7 +151,7 @@ export function chatBatch(rows: readonly (readonly EncodedChat[])[]): Record<key
     ids: grid(grids.ids),
     positions: grid(grids.positions),
     chats: grid(grids.chats),
-    places: list(places),
+    answered: list(places),
     labels: list(labels),
   }
 }

@@ -72,7 +72,7 @@ export interface TunedDecoder {
 
 /**
  * Teaches a pretrained decoder conversations by LoRA (Hu et al. 2021): the loss is that of the answers' tokens only, and rows hold
- * several conversations, none of which sees another. Throws ModelsError `nothing-to-learn`, `unsupported-tuning`,
+ * several conversations, none of which sees another. Throws ModelsError `nothing-to-learn`,
  * `chat-template-missing`, what `train` throws, the reason of `signal`.
  */
 export async function tuneDecoder(
@@ -83,12 +83,6 @@ export async function tuneDecoder(
   const { description } = decoder
   const { epochs = 1, batchSize = 2, learningRate = 2e-4, seed = 42, targets = ['decoder.layers.**'] } = options
   const architecture = architectureOf(description)
-  if (architecture.view)
-    throw new ModelsError(
-      'unsupported-tuning',
-      `${description.name}: adapters of "${architecture.type}" are not supported, since its files hold queries, keys and values in one layer; take a model of the Llama family.`,
-      { type: architecture.type },
-    )
   const changes = options.checkpointBlocks ? { checkpoint: true } : {}
   const network = (options.quantise === '4bit' ? fourBitNetwork : decoderNetwork)(description, changes)
   const maxTokens = Math.min(options.maxTokens ?? 512, network.options.context)
@@ -146,6 +140,7 @@ export async function tuneDecoder(
         weights: result.parameters,
         base: { name: description.name, hash },
         task: 'CAUSAL_LM',
+        prefix: architecture.prefixes[0],
       }),
   }
 }
@@ -157,10 +152,10 @@ type ChatValues = Readonly<Record<string, Value>>
  * logits are computed where an answer's token follows only.
  */
 export function answerLoss(network: GPT, context: Context, inputs: ChatValues): Value {
-  const { ids, positions, chats, places, labels } = inputs as Record<keyof typeof chatInputs, Value>
+  const { ids, positions, chats, answered, labels } = inputs as Record<keyof typeof chatInputs, Value>
   const mask = equal(unsqueeze(chats, 2), unsqueeze(chats, 1))
   const states = network.states(context, ids, { positions, mask })
-  return crossEntropy(network.score(context, gather(reshape(states, [-1, states.shape[2]!]), places)), labels)
+  return crossEntropy(network.score(context, gather(reshape(states, [-1, states.shape[2]!]), answered)), labels)
 }
 
 function encodeAll(chats: readonly Chat[], tokeniser: Tokeniser, maxTokens: number) {
