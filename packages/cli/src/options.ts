@@ -161,6 +161,11 @@ export const optionTable = {
     description: 'what is learnt of the base: auto, probe, contrastive, full, top, biases, lora or dora',
     parse: choice('auto', 'probe', 'contrastive', 'full', 'top', 'biases', 'lora', 'dora'),
   },
+  learn: {
+    flags: '--learn <patterns>',
+    description: "parts of the base that are learnt, instead of --tune: encoder.layers.5,'**.norm'",
+    parse: list,
+  },
   base: {
     flags: '--base <model>',
     description: 'pretrained model to start from: a folder, or a name on the hub',

@@ -19,6 +19,7 @@ const options = [
   'encoder',
   'base',
   'tune',
+  'learn',
   'timeLimit',
   'epochs',
   'seed',
@@ -151,6 +152,7 @@ async function specOf(table: Table, given: TrainOptions, note: (text: string) =>
     ...(given.encoder !== undefined && { encoder: given.encoder }),
     ...(given.base !== undefined && { base: given.base }),
     ...(given.tune !== undefined && { tune: given.tune }),
+    ...(given.learn !== undefined && { learn: given.learn }),
     ...(given.split !== undefined && { split: given.split }),
     ...(given.noRefit && { refit: false }),
   }

@@ -4,6 +4,7 @@ import {
   addAdapters,
   Context,
   cosine,
+  matchesPath,
   mergeAdapters,
   openSession,
   removeAdapters,
@@ -38,7 +39,7 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
   const data = encodedData(inputs, task.outputs, task.train)
   const initial = await pretrainedWeights(name, inputs, task)
   const model = { [name]: layers }
-  const freeze = initial && chooseLearnt(recipe, model, pretrainedPaths(name, inputs))
+  const freeze = initial && chooseLearnt(recipe, model, pretrainedPaths(name, inputs), task.spec.train.learn)
   const result = await resumable(name, task, (checkpoint) =>
     trainNetwork({
       checkpoint,
@@ -89,7 +90,7 @@ const measuredWidth = 384
  * (Yang et al. 2022, "Tensor Programs V"); adapters and biases as the recipe says.
  */
 function pretrainedRates({ pretrainedRate = 1, learns }: NetworkRecipe, layers: Network, paths: readonly string[]) {
-  const isWhole = learns === undefined || learns === 'top'
+  const isWhole = learns === undefined || learns === 'top' || learns === 'parts'
   return Object.fromEntries(
     paths.map((path) => {
       const { width } = layers.inputs[path.split('.')[2]!]!
@@ -101,8 +102,21 @@ function pretrainedRates({ pretrainedRate = 1, learns }: NetworkRecipe, layers: 
 /** Of the adapters. */
 const adapter = { rank: 8, alpha: 16, dropout: 0.05 }
 
-/** Puts adapters into the pretrained parts where the recipe has them. @returns the paths that are not learnt */
-function chooseLearnt({ learns }: NetworkRecipe, model: object, parts: readonly string[]): string[] {
+/** Whether the path of a parameter is what one of the patterns names, or within it; see `matchesPath`. */
+export const isPartOf = (patterns: readonly string[], path: string): boolean =>
+  patterns.some((pattern) => matchesPath(`${pattern}.**`, path))
+
+/**
+ * Puts adapters into the pretrained parts where the recipe has them.
+ * @param patterns what `train.learn` names of them
+ * @returns the paths that are not learnt
+ */
+function chooseLearnt(
+  { learns }: NetworkRecipe,
+  model: object,
+  parts: readonly string[],
+  patterns: readonly string[] = [],
+): string[] {
   if (!learns) return []
   if (learns === 'lora' || learns === 'dora')
     addAdapters(model, { ...adapter, dora: learns === 'dora', targets: parts.map((path) => `${path}.**`) })
@@ -110,6 +124,8 @@ function chooseLearnt({ learns }: NetworkRecipe, model: object, parts: readonly 
   const layers = paths.flatMap((path) => layerOf(path) ?? [])
   const half = Math.ceil((Math.max(...layers) + 1) / 2)
   const isLearnt = {
+    parts: (path: string) =>
+      parts.some((part) => path.startsWith(`${part}.`) && isPartOf(patterns, path.slice(part.length + 1))),
     top: (path: string) => (layerOf(path) ?? -1) >= half,
     biases: (path: string) => /[.](bias|beta)$/.test(path),
     lora: (path: string) => path.includes('.adapter.'),

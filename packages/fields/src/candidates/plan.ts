@@ -1,7 +1,7 @@
 import { VolantError } from '@volant/data'
 import { inputType } from '../registry.js'
 import type { Spec } from '../spec/schema.js'
-import { tuneNames } from '../train/tuning-names.js'
+import { baseCandidates } from '../train/tuning-names.js'
 import type { Candidate, Task } from './candidate.js'
 import { linear } from './linear.js'
 import { network, networkSeconds } from './network.js'
@@ -90,7 +90,7 @@ export function planCandidates(task: Pick<Task, 'spec' | 'outputs' | 'train' | '
 const workOf = (name: string, seconds: number) => (name === probe.name ? seconds : 2 * seconds)
 
 /** Whether a candidate starts from a pretrained base. */
-export const isOnBase = (name: string): boolean => (tuneNames as readonly string[]).includes(name)
+export const isOnBase = (name: string): boolean => (baseCandidates as readonly string[]).includes(name)
 
 function planOf(
   names: readonly string[],

@@ -27,7 +27,7 @@ export interface NetworkRecipe {
   /** Other settings where no output has more classes than this (a number has one): there is less to learn, and it is soon learnt by heart. */
   readonly fewClasses?: { readonly most: number; readonly epochs: number; readonly pretrainedRate: number }
   /** What of the pretrained part is learnt; all by default. */
-  readonly learns?: 'top' | 'biases' | 'lora' | 'dora'
+  readonly learns?: 'top' | 'parts' | 'biases' | 'lora' | 'dora'
   readonly weightDecay: number
   /** Share of the steps in which the rate rises. */
   readonly warmUp: number
@@ -107,6 +107,8 @@ export const networkRecipes = {
   full: tuned,
   /** The upper half of the layers. */
   top: { ...tuned, learns: 'top' },
+  /** What `train.learn` names. */
+  parts: { ...tuned, learns: 'parts' },
   /** Ben Zaken et al. 2022, "BitFit". */
   biases: { ...tuned, learns: 'biases', pretrainedRate: 0.5, fewClasses: undefined },
   /** Hu et al. 2021, beside all linear layers. */

@@ -85,6 +85,30 @@ describe('tuning a base', () => {
     expect(changed.filter((path) => !path.endsWith('key.bias')).sort()).toEqual(expected.sort())
   })
 
+  it('learns the parts that train.learn names, and all that is within them', async () => {
+    const named = ['encoder.layers.1.attention', '**.norm', 'encoder.layers.*.feedForward.up.bias']
+    const expected =
+      /^encoder[.]layers[.]1[.]attention[.]|[.]norm[.]|^norm[.]|^encoder[.]layers[.].[.]feedForward[.]up[.]bias$/
+    const report = await run(120, { ...oneOutput, train: { base, learn: named, encoder: 'pretrained', epochs: 2 } })
+    expect(report.chosen.map(({ candidate }) => candidate)).toEqual(['parts'])
+    expect(report.notes.join(' ')).toContain(`Of the base is learnt what train.learn names: ${named.join(', ')}.`)
+    const { tensors } = readSafetensors(readFileSync(join(report.model, 'weights.safetensors')))
+    const before = await (await openEncoder(base)).weights()
+    const paths = [...before.keys()].filter((path) => !path.endsWith('key.bias'))
+    const after = (path: string) => [...tensors].find(([name]) => name.endsWith(`.network.${path}`))![1].data
+    const changed = paths.filter((path) => !same(after(path), before.get(path)!.data))
+    expect(changed.sort()).toEqual(paths.filter((path) => expected.test(path)).sort())
+    expect(changed.length).toBeGreaterThan(8)
+    expect(parseSpec(report.spec).train.learn).toEqual(named)
+  })
+
+  it('refuses a part that the base does not have, and names some that it has', async () => {
+    const spec: SpecInput = { ...oneOutput, train: { base, learn: ['encoder.layers.1', 'encoder.layers.2'] } }
+    await expect(run(60, spec)).rejects.toThrow(
+      /train\.learn: the pattern "encoder\.layers\.2" names nothing of the base .*; there are words\.table, .*encoder\.layers\.\*\.attention\.query\.weight/,
+    )
+  })
+
   it('learns a number beside a category', async () => {
     const report = await run(240, {
       inputs: { message: 'text', plan: 'category' },

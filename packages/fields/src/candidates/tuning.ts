@@ -1,8 +1,11 @@
 import { VolantError } from '@volant/data'
+import { encoderNetwork } from '@volant/models'
+import { walk } from '@volant/nn'
 import { targetsOf } from '../train/outputs.js'
-import type { TuneName } from '../train/tuning-names.js'
+import type { BaseCandidate } from '../train/tuning-names.js'
 import type { Task } from './candidate.js'
 import { contrastiveEpochs } from './contrastive.js'
+import { isPartOf } from './network.js'
 import { TextVectors } from './vectors.js'
 import { forwardSeconds, sampleOf } from './work.js'
 
@@ -15,8 +18,13 @@ type PlannedTask = Pick<Task, 'spec' | 'outputs' | 'train' | 'base'>
  * How to learn from a pretrained encoder: by few rows only a linear model on its vectors, by more its vectors too, by many all of
  * it. Which way is best for how many rows: Tunstall et al. 2022, section 4, and our own figures (docs/tuning.md).
  */
-export function tuningFor(task: PlannedTask): { name: Exclude<TuneName, 'auto'>; why: string } {
-  const { tune: asked = 'auto' } = task.spec.train
+export function tuningFor(task: PlannedTask): { name: BaseCandidate; why: string } {
+  const { tune: asked = 'auto', learn } = task.spec.train
+  if (learn)
+    return {
+      name: 'parts',
+      why: `Of the base is learnt what train.learn names: ${namedParts(learn, task).join(', ')}.`,
+    }
   if (asked === 'contrastive' && !hasPairs(task))
     throw new VolantError(
       'bad-spec',
@@ -34,6 +42,19 @@ export function tuningFor(task: PlannedTask): { name: Exclude<TuneName, 'auto'>;
       why: `The vectors of the base are tuned by pairs of rows of a class: ${shown} are too few to train all of it (${enough.full}).`,
     }
   return { name: 'probe', why: `The base is left as it is under a linear model: ${shown} are too few to tune it.` }
+}
+
+/** The patterns of `train.learn`, each of which names a parameter of the base. Throws VolantError. */
+function namedParts(patterns: readonly string[], { base }: PlannedTask): readonly string[] {
+  const paths = [...walk(encoderNetwork(base!.description)).parameters.values()]
+  const idle = patterns.find((pattern) => !paths.some((path) => isPartOf([pattern], path)))
+  if (idle === undefined) return patterns
+  const some = [...new Set(paths.map((path) => path.replaceAll(/(?<=\.)\d+(?=\.)/g, '*')))].join(', ')
+  throw new VolantError(
+    'bad-spec',
+    `train.learn: the pattern "${idle}" names nothing of the base ${base!.description.base.name}; there are ${some}. The beginning of a name stands for all that is within.`,
+    { path: 'train.learn', pattern: idle },
+  )
 }
 
 const hasPairs = ({ outputs }: PlannedTask) => outputs.length === 1 && outputs[0]!.state.classes !== undefined

@@ -138,6 +138,8 @@ describe('specYaml', () => {
         # base:
         # What is learnt of a base: probe nothing, contrastive its vectors by pairs of a class, full all, top the upper layers, biases, lora and dora small adapters; auto: by the rows of a class.
         # tune:
+        # Instead of tune: patterns of the parts of a base that are learnt, * within a name, ** for several: [encoder.layers.5, "**.norm"].
+        # learn:
         # Most passes over the data a network makes; by default its recipe says.
         # epochs:
         # [train, valid, test]; null: 80/10/10, less what files are given for.

@@ -59,6 +59,14 @@ describe('parseSpec', () => {
     ['inputs: {a: text', /not readable YAML/],
     ['just words', /expected/],
     [
+      'inputs: {a: text}\noutputs: {b: category}\ntrain: {learn: [norm]}',
+      /train\.learn: it needs train\.base \(--base\): the model whose parts it names\.$/,
+    ],
+    [
+      'inputs: {a: text}\noutputs: {b: category}\ntrain: {base: english, tune: top, learn: [norm]}',
+      /train\.learn: it says itself what is learnt of the base: leave out tune \(top\)\.$/,
+    ],
+    [
       `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefgh'].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${'abcdefg'[at]}`)}]\n`).join('')}`,
       /^The spec is not readable YAML: .*alias.*\.$/i,
     ],

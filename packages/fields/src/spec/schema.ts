@@ -3,7 +3,7 @@ import { booleanInputSettings, booleanOutputSettings } from '../boolean/settings
 import { categoryInputSettings, categoryOutputSettings } from '../category/settings.js'
 import { numberInputSettings, numberOutputSettings } from '../number/settings.js'
 import { textInputSettings } from '../text/settings.js'
-import { tuneNames } from '../train/tuning-names.js'
+import { baseCandidates, tuneNames } from '../train/tuning-names.js'
 import { durationSeconds } from './duration.js'
 
 /** What `train.encoder` may say: `auto` tries what the time limit allows, the others train that candidate alone. */
@@ -73,6 +73,13 @@ export const trainSettings = z.strictObject({
     .describe(
       'What is learnt of a base: probe nothing, contrastive its vectors by pairs of a class, full all, top the upper layers, biases, lora and dora small adapters; auto: by the rows of a class.',
     ),
+  learn: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'Instead of tune: patterns of the parts of a base that are learnt, * within a name, ** for several: [encoder.layers.5, "**.norm"].',
+    ),
   epochs: z
     .int()
     .min(1)
@@ -138,7 +145,7 @@ export const specSchema = z
 
 /** What does not go with `train.base`, or with its absence. */
 function baseIssues({ inputs, train }: { inputs: Record<string, { type: string }>; train: TrainSettings }) {
-  const { base, encoder, tune } = train
+  const { base, encoder, tune, learn } = train
   const needsBase = encoder === 'pretrained' && base === undefined
   const hasText = Object.values(inputs).some(({ type }) => type === 'text')
   return [
@@ -157,6 +164,16 @@ function baseIssues({ inputs, train }: { inputs: Record<string, { type: string }
         path: ['train', 'tune'],
         message: `${tune} needs train.base (--base): the model to start from`,
       },
+    base === undefined &&
+      learn !== undefined && {
+        path: ['train', 'learn'],
+        message: 'it needs train.base (--base): the model whose parts it names',
+      },
+    tune !== undefined &&
+      learn !== undefined && {
+        path: ['train', 'learn'],
+        message: `it says itself what is learnt of the base: leave out tune (${tune})`,
+      },
     base !== undefined && !hasText && { path: ['train', 'base'], message: 'a base needs an input of type text' },
   ].filter((issue) => issue !== false)
 }
@@ -171,7 +188,7 @@ const tensorSuffixes = [
 ]
 
 /** Parameters are named by the candidate and at least two parts more. */
-const parameterPath = new RegExp(`^(?:${[...encoderNames, ...tuneNames, 'table'].join('|')})[.].*[.]`)
+const parameterPath = new RegExp(`^(?:${[...encoderNames, ...baseCandidates, 'table'].join('|')})[.].*[.]`)
 
 /** A field whose name is also the name of a tensor of another field, or may be that of a parameter. */
 function sameTensorName(names: readonly string[]): string | undefined {

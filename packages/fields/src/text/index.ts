@@ -6,7 +6,7 @@ import { pretrained } from '../encoders/text/pretrained.js'
 import { tfidf } from '../encoders/text/tfidf.js'
 import { transformer } from '../encoders/text/transformer.js'
 import type { FieldType, InputType } from '../field.js'
-import { tuneNames } from '../train/tuning-names.js'
+import { baseCandidates } from '../train/tuning-names.js'
 import { type TextInputSettings, textInputSettings } from './settings.js'
 
 const input: InputType<string, TextInputSettings> = {
@@ -19,7 +19,7 @@ const input: InputType<string, TextInputSettings> = {
   encoders: { tfidf, bag, cnn, bilstm, transformer, pretrained },
   wide: 'tfidf',
   pretrained: 'pretrained',
-  features: (network) => ((tuneNames as readonly string[]).includes(network) ? 'pretrained' : network),
+  features: (network) => ((baseCandidates as readonly string[]).includes(network) ? 'pretrained' : network),
   choosesNetwork: true,
 }
 
