@@ -71,7 +71,7 @@ function lowered(model: object, parameters: ReadonlyMap<string, Tensor>, append:
 }
 
 /** Bytes of weights from which on they are handed over beside the file: it holds at most 2 GB, and is a copy more. */
-const LARGE = 2 ** 30
+const LARGE = 2 ** 26
 
 /** Opens a model with its weights, however large they are together. */
 export async function openLowered(model: OnnxModel, options: SessionOptions, large = LARGE): Promise<Session> {
