@@ -208,7 +208,7 @@ export const optionTable = {
   adapter: {
     flags: '--adapter <folder>',
     description:
-      'adapter of volant instruct or PEFT; a server calls it name=folder, name@model=folder where it has several models, and takes several',
+      'adapter of volant instruct, volant train --tune lora or PEFT; a server calls it name=folder, name@model=folder where it has several models, and takes several',
     parse: adapters,
   },
   exit: { flags: '--exit', description: 'stop at the end instead of serving on', parse: on },

@@ -28,6 +28,7 @@ export { type DistilEvent, type Distilled, type DistilSettings, distilEncoder } 
 export { distilStatic, type StaticSettings } from './distil/static.js'
 export type { Student } from './distil/student.js'
 export { partsOf } from './distil/texts.js'
+export { encoderAdapterFiles, withEncoderAdapter } from './encoders/adapter.js'
 export { type EmbedderOptions, type Embeddings, type EmbedOptions, TextEmbedder } from './encoders/embedder.js'
 export type { EmbeddingExamples, LabelledTexts, ScoredPairs, TextPairs } from './encoders/examples.js'
 export { type Neighbour, nearest, products } from './encoders/nearest.js'

@@ -13,6 +13,7 @@ import { Usage } from '../usage.js'
 
 const options = [
   'base',
+  'adapter',
   'inputs',
   'outputs',
   'score',

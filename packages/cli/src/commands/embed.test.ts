@@ -72,6 +72,32 @@ describe('volant embed', () => {
     expect(embed([csv, '--base', base]).stdout).toBe(piped.stdout)
   })
 
+  it('puts an adapter of volant train on its base, and refuses another base', () => {
+    const rows = path.join(folder, 'rows.csv')
+    const row = (i: number) => `${'ak'[i % 2]} letter ${'abcdefgh'[i % 8]}${'ijklm'[i >> 3]},${i % 2}`
+    writeFileSync(rows, `text,q\n${Array.from({ length: 40 }, (_, i) => row(i)).join('\n')}\n`)
+    const model = path.join(folder, 'model')
+    const tuned = ['--base', base, '--tune', 'lora', '--encoder', 'pretrained', '--epochs', '4', '--inputs', 'text']
+    const trained = spawnSync(process.execPath, [main, 'train', rows, '--outputs', 'q', ...tuned, '--out', model], {
+      encoding: 'utf8',
+    })
+    expect(trained.status, trained.stderr).toBe(0)
+    const adapter = ['--adapter', path.join(model, 'adapter')]
+    const vectors = (...given: string[]): number[][] => {
+      const { status, stdout, stderr } = embed(['-', '--base', base, ...given], 'ab\nkd\n')
+      expect(status, stderr).toBe(0)
+      return stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).vector)
+    }
+    expect(vectors()).not.toEqual(vectors(...adapter))
+    const other = fileURLToPath(new URL('../../../models/bases/english', import.meta.url))
+    expect(embed(['-', '--base', other, ...adapter], 'ab\n').stderr).toMatch(
+      /the adapter belongs to .* Give it the base it/,
+    )
+  })
+
   it('finds the nearest texts', () => {
     const args = [data, '--base', base, '--inputs', 'text', '--search', 'card', '--top', '2']
     const found = embed(args)

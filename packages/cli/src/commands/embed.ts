@@ -13,7 +13,7 @@ import { Usage } from '../usage.js'
 /** Texts whose vectors are in memory before they are written. */
 const TEXTS_AT_ONCE = 4096
 
-const options = ['base', 'inputs', 'out', 'force', 'search', 'top', 'quantise', 'threads', 'json'] as const
+const options = ['base', 'adapter', 'inputs', 'out', 'force', 'search', 'top', 'quantise', 'threads', 'json'] as const
 type EmbedOptions = OptionValues<(typeof options)[number]>
 
 export const embed = command({
@@ -24,6 +24,10 @@ export const embed = command({
   examples: [
     ['volant embed faq.csv --base minilm --inputs question --out vectors.npy', 'a row for each text, for NumPy'],
     ['volant embed faq.csv --base org/name --inputs question --out vectors.jsonl', 'id, text and vector a line'],
+    [
+      'volant embed faq.csv --base minilm --adapter model/adapter --inputs question',
+      'as volant train --tune lora left it',
+    ],
     ['echo "Where is my card?" | volant embed - --base minilm', 'JSON lines on stdout'],
     ['volant embed faq.csv --base minilm --inputs question --search "lost card" --top 5', 'the nearest texts'],
   ],

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { openEncoder, type PretrainedEncoder, pullModel, TextEmbedder } from '@volant/models'
+import { openEncoder, type PretrainedEncoder, pullModel, TextEmbedder, withEncoderAdapter } from '@volant/models'
 import type { OptionValues } from '../options.js'
 import { pullProgress } from '../terminal/pull-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -21,9 +21,17 @@ export async function openBase(base: string | undefined, terminal: Terminal): Pr
 
 /** What turns texts into vectors by the options of a command. */
 export async function openEmbedder(
-  { base, quantise, threads = availableParallelism() }: OptionValues<'base' | 'quantise' | 'threads'>,
+  {
+    base,
+    adapter,
+    quantise,
+    threads = availableParallelism(),
+  }: OptionValues<'base' | 'adapter' | 'quantise' | 'threads'>,
   terminal: Terminal,
 ): Promise<TextEmbedder> {
   if (quantise === '4bit') throw new Usage('encoders take --quantise int8, not 4bit')
-  return TextEmbedder.open(await openBase(base, terminal), { threads, ...(quantise && { quantise }) })
+  if (adapter && adapter.length > 1) throw new Usage('vectors are made with one --adapter')
+  const plain = await openBase(base, terminal)
+  const encoder = adapter ? await withEncoderAdapter(plain, adapter[0]!.folder) : plain
+  return TextEmbedder.open(encoder, { threads, ...(quantise && { quantise }) })
 }

@@ -46,11 +46,16 @@ export interface TrainedCandidate {
   /** The encoder of every input and what it learnt. */
   readonly inputs: Readonly<Record<string, FittedEncoder>>
   readonly parameters: ReadonlyMap<string, Tensor>
+  /** For each input whose base has learnt adapters, which `parameters` have folded in: the files of a folder that PEFT reads. */
+  readonly adapters?: readonly AdapterFiles[]
   /** Raw scores [rows, width] of each output. */
   raw(data: Dataset): Promise<Record<string, Float32Array>>
   /** The same as graph ops; `streams` gives the tensors of an input's encoder. */
   graph(builder: GraphBuilder, streams: (input: string) => Streams): Record<string, Value>
 }
+
+/** Contents by file name. */
+export type AdapterFiles = ReadonlyMap<string, Uint8Array | string>
 
 export interface FittedEncoder {
   readonly encoder: Encoder

@@ -1,4 +1,5 @@
 import { add, concat, encodeOnnx, GraphBuilder, lower, mul, type Tensor, type Value } from '@volant/graph'
+import { type EncoderDescription, encoderAdapterFiles } from '@volant/models'
 import {
   adamW,
   addAdapters,
@@ -14,11 +15,12 @@ import {
   warmUp,
 } from '@volant/nn'
 import type { FeatureLayer } from '../encoders/encoder.js'
+import { PretrainedLayer } from '../encoders/text/pretrained.js'
 import { inputType } from '../registry.js'
 import { resumable } from '../train/checkpoints.js'
 import type { FittedOutput } from '../train/outputs.js'
 import { declared, encodedData, rawScores, streamsAmong, targetName } from './batches.js'
-import type { Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
+import type { AdapterFiles, Candidate, FittedEncoder, Task, TrainedCandidate } from './candidate.js'
 import { Network, pathPart } from './layers.js'
 import { type NetworkName, type NetworkRecipe, recipeFor } from './recipes.js'
 import { validationOf } from './validation.js'
@@ -70,9 +72,10 @@ async function trainCandidate(name: NetworkName, recipe: NetworkRecipe, task: Ta
   )
   // The rate falls to 0 at the end: a run that was not stopped is best ended there, whichever epoch was luckiest.
   const found = { epochs: result.stoppedEarly ? result.bestEpoch : epochs, plannedEpochs: planned }
+  const adapters = recipe.learns === 'lora' || recipe.learns === 'dora' ? adaptersOf(name, layers, inputs, result) : []
   const parameters = mergeAdapters(result.parameters, model)
   removeAdapters(model)
-  return trainedNetwork(name, layers, inputs, task, parameters, found)
+  return { ...trainedNetwork(name, layers, inputs, task, parameters, found), adapters }
 }
 
 /** The paths of pretrained parts in the network. */
@@ -137,6 +140,24 @@ function chooseLearnt(
 function layerOf(path: string): number | undefined {
   const number = /[.]layers[.](\d+)[.]/.exec(path)?.[1]
   return number === undefined ? undefined : Number(number)
+}
+
+/** What PEFT reads of the adapters of each pretrained part. */
+function adaptersOf(
+  name: NetworkName,
+  layers: Network,
+  inputs: Readonly<Record<string, FittedEncoder>>,
+  { parameters }: TrainResult,
+): AdapterFiles[] {
+  return Object.entries(inputs).flatMap(([input, { state }]) => {
+    const layer = layers.inputs[pathPart(input)]
+    if (!(layer instanceof PretrainedLayer)) return []
+    const prefix = `${name}.inputs.${pathPart(input)}.network.`
+    const own = [...parameters].flatMap(([path, tensor]) =>
+      path.startsWith(prefix) ? [[path.slice(prefix.length), tensor] as const] : [],
+    )
+    return encoderAdapterFiles(state as EncoderDescription, layer.network, new Map(own))
+  })
 }
 
 /** First weights by path of what is pretrained. */

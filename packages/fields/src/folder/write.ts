@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'no
 import { basename, dirname, join, resolve } from 'node:path'
 import { VolantError } from '@volant/data'
 import { type Tensor, writeSafetensors } from '@volant/graph'
+import type { AdapterFiles } from '../candidates/candidate.js'
 import type { PlacedEncoder } from './assemble.js'
 import type { Examples, ModelFile, StoredEncoder } from './format.js'
 
@@ -12,6 +13,8 @@ const largestInline = 64 * 1024
 export interface FolderContent {
   readonly onnx: Uint8Array
   readonly parameters: ReadonlyMap<string, Tensor>
+  /** Of the base of each text input, where such were learnt. */
+  readonly adapters: readonly AdapterFiles[]
   readonly encoders: readonly PlacedEncoder[]
   readonly examples: Examples
   readonly card: string
@@ -35,6 +38,7 @@ export async function writeFolder(out: string, content: FolderContent, signal?: 
     await makeFolder(temporary)
     for (const [name, bytes] of filesOf(content)) {
       signal?.throwIfAborted()
+      await makeFolder(dirname(join(temporary, name)))
       await writeFile(join(temporary, name), bytes)
     }
     signal?.throwIfAborted()
@@ -92,6 +96,7 @@ function occupied(target: string, found: string): VolantError {
 function filesOf({
   onnx,
   parameters,
+  adapters,
   encoders,
   examples,
   card,
@@ -110,6 +115,8 @@ function filesOf({
     files.set(file, json)
     return { input, encoder: encoder.name, prefix, state: { file } }
   })
+  for (const [place, own] of adapters.entries())
+    for (const [name, bytes] of own) files.set(`adapter${place === 0 ? '' : place + 1}/${name}`, bytes)
   const sums = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
   const document: ModelFile = { ...model, encoders: stored, files: sums }
   files.set('model.json', `${JSON.stringify(document, null, 2)}\n`)

@@ -123,6 +123,7 @@ async function run(options: TrainOptions, progress: Progress): Promise<TrainRepo
     progress.enter('write', 'Writing the model folder')
     const content = {
       ...model,
+      adapters: shipped.parts.flatMap(({ candidate }) => candidate.adapters ?? []),
       examples,
       card: modelCard(report, outputs, parts, { valid, test }, options.lineage ?? {}),
       model: {

@@ -18,6 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EncoderNetwork } from '../architectures/architecture.js'
 import { Config } from '../architectures/config.js'
+import { separated } from '../architectures/fused.js'
 import { readWeights } from '../architectures/names.js'
 import { encoderOf } from '../architectures/registry.js'
 import { openWeights } from '../files/open.js'
@@ -42,7 +43,8 @@ async function openBase(name: string): Promise<Base> {
   const architecture = encoderOf(config)
   const network = architecture.network(config)
   const file = await openWeights(folder)
-  const weights = await readWeights(network, architecture, file, name)
+  const shown = architecture.fused ? separated(file, architecture.fused) : file
+  const weights = await readWeights(network, architecture, shown, name)
   await file.close()
   return { network, architecture, weights, hash: await hashWeights(folder) }
 }
@@ -154,15 +156,15 @@ describe.each([
     const one = await adapted('bert', options)
     const written = path.join(folder, `peft-${form}`)
     await writeAdapter(written, one)
-    expectClose(await states('bert', one.network, one.weights), await peftStates(written, 'AutoModel'), 1e-4)
+    expectClose(await states('bert', one.network, one.weights), await peftStates('bert', written, 'AutoModel'), 1e-4)
   })
 })
 
-/** The states of the base bert with an adapter folder, as PEFT says. */
-async function peftStates(written: string, kind: string): Promise<number[][]> {
-  const script = [path.join(test, 'peft_states.py'), path.join(bases, 'bert'), written, kind]
+/** The states of a base with an adapter folder, as PEFT says. */
+async function peftStates(base: string, written: string, kind: string): Promise<number[][]> {
+  const script = [path.join(test, 'peft_states.py'), path.join(bases, base), written, kind]
   const { stdout } = await promisify(execFile)(python!, script)
-  const { mask } = await json(bases, 'bert', 'expected.json')
+  const { mask } = await json(bases, base, 'expected.json')
   return tokensOf(JSON.parse(stdout), mask)
 }
 
@@ -183,12 +185,26 @@ it.skipIf(!python)(
     ])
     const written = path.join(folder, 'with-head')
     await writeAdapter(written, { ...one, others, prefix: 'bert.' })
-    const found = await peftStates(written, 'AutoModelForSequenceClassification')
+    const found = await peftStates('bert', written, 'AutoModelForSequenceClassification')
     expectClose(await states('bert', one.network, one.weights), found, 1e-4)
     const read = await readAdapter(written, await openBase('bert'))
     expect(read.others).toEqual(others)
   },
 )
+
+it('adapters of layers that files keep as one are one there, of the same numbers', async () => {
+  const one = await adapted('modernbert', { dora: true })
+  const found = await states('modernbert', one.network, one.weights)
+  const written = path.join(folder, 'modernbert')
+  await writeAdapter(written, one)
+  const { target_modules } = await json(written, 'adapter_config.json')
+  expect(target_modules).toContain('layers.0.attn.Wqkv')
+  expect(target_modules).toContain('layers.1.mlp.Wi')
+  const again = await openBase('modernbert')
+  const read = await readAdapter(written, again)
+  expectClose(await states('modernbert', again.network, read.weights), found, 1e-5)
+  if (python) expectClose(found, await peftStates('modernbert', written, 'AutoModel'), 1e-4)
+})
 
 describe('refuses by name', () => {
   /** A copy of a fixture with other settings and tensors. */

@@ -42,16 +42,23 @@ interface Adapted {
  * holds the hash of the base. Throws ModelsError `no-adapter`, `mixed-adapters`, `missing-weight`.
  */
 export async function writeAdapter(folder: string, written: WrittenAdapter): Promise<void> {
+  const files = adapterFiles(written)
+  await mkdir(folder, { recursive: true })
+  for (const [name, content] of files) await writeFile(join(folder, name), content)
+}
+
+/** The files of such a folder by name; see `writeAdapter`. */
+export function adapterFiles(written: WrittenAdapter): Map<string, Uint8Array | string> {
   const { others = new Map<string, Tensor>() } = written
   const adapted = adaptedLayers(written)
-  if (adapted.length === 0)
-    throw new ModelsError('no-adapter', `writeAdapter: the network has no adapter to write to ${folder}.`, { folder })
+  if (adapted.length === 0) throw new ModelsError('no-adapter', `writeAdapter: the network has no adapter to write.`)
   const tensors = new Map([...adapted.flatMap((one) => one.tensors), ...others])
   const config = configOf(adapted, written, [...others.keys()])
-  await mkdir(folder, { recursive: true })
   const named = new Map([...tensors].map(([name, tensor]) => [WRAPPER + name, tensor]))
-  await writeFile(join(folder, 'adapter_model.safetensors'), writeSafetensors(named, { format: 'pt' }))
-  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  return new Map<string, Uint8Array | string>([
+    ['adapter_model.safetensors', writeSafetensors(named, { format: 'pt' })],
+    ['adapter_config.json', `${JSON.stringify(config, null, 2)}\n`],
+  ])
 }
 
 /** A linear layer of the network, with an adapter or without. */

@@ -1,6 +1,6 @@
 import type { Tensor } from '@volant/graph'
 import { hashWeights } from '../adapters/base.js'
-import type { EncoderNetwork } from '../architectures/architecture.js'
+import type { EncoderArchitecture, EncoderNetwork } from '../architectures/architecture.js'
 import { Config, readConfig } from '../architectures/config.js'
 import { separated } from '../architectures/fused.js'
 import { readWeights } from '../architectures/names.js'
@@ -73,8 +73,13 @@ export async function openEncoder(folder: string, name = folder): Promise<Pretra
   }
 }
 
+type Described = Pick<EncoderDescription, 'base' | 'config'>
+
+const configOf = ({ base, config }: Described) => new Config(config, `${base.name}/config.json`)
+
+/** The architecture that a description tells of. Throws ModelsError `unknown-architecture`. */
+export const architectureOf = (description: Described): EncoderArchitecture => encoderOf(configOf(description))
+
 /** The network that a description tells of. */
-export function encoderNetwork({ base, config }: Pick<EncoderDescription, 'base' | 'config'>): EncoderNetwork {
-  const given = new Config(config, `${base.name}/config.json`)
-  return encoderOf(given).network(given)
-}
+export const encoderNetwork = (description: Described): EncoderNetwork =>
+  architectureOf(description).network(configOf(description))

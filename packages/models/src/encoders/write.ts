@@ -2,16 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Tensor, writeSafetensors } from '@volant/graph'
 import { walk } from '@volant/nn'
-import { Config } from '../architectures/config.js'
 import { joined } from '../architectures/fused.js'
 import { writtenTensor } from '../architectures/names.js'
-import { encoderOf } from '../architectures/registry.js'
 import { writeFolder } from '../files/folder.js'
 import { quantisedTensors, rowScalesConfig } from '../files/row-scales.js'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { saveTokeniser } from '../tokenisers/train/train.js'
 import type { Pooling } from './pooling.js'
-import { type EncoderDescription, encoderNetwork, type PretrainedEncoder } from './pretrained.js'
+import { architectureOf, type EncoderDescription, encoderNetwork, type PretrainedEncoder } from './pretrained.js'
 
 export interface WriteOptions {
   /** Matrices as 8-bit whole numbers with a scale a row: a quarter of the size. Default float32. */
@@ -48,8 +46,6 @@ export async function writeEncoder(
     await writeFile(join(partial, 'model.safetensors'), file)
   })
 }
-
-const architectureOf = ({ config, base }: EncoderDescription) => encoderOf(new Config(config, base.name))
 
 /** All weights under the names and in the shapes of files. */
 function tensorsOf(

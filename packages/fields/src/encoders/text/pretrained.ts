@@ -45,7 +45,7 @@ function encode(values: readonly (string | null)[], state: EncoderDescription): 
   }
 }
 
-class PretrainedLayer extends FeatureLayer {
+export class PretrainedLayer extends FeatureLayer {
   readonly network: EncoderNetwork
   readonly #description: EncoderDescription
 
