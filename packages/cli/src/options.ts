@@ -281,12 +281,13 @@ export const optionTable = {
   dora: { flags: '--dora', description: 'adapters that learn the sizes of weights apart (DoRA)', parse: on },
   learningRate: {
     flags: '--learning-rate <rate>',
-    description: 'highest learning rate (default: 0.0002 for adapters, 0.00005 for vectors)',
+    description:
+      'highest learning rate (default: 0.0002 for adapters, 0.00005 for vectors, 0.001 for a new base and 0.0002 with --base)',
     parse: number(0),
   },
   batchSize: {
     flags: '--batch-size <n>',
-    description: 'examples of an update (default: 2 rows of conversations, 64 texts)',
+    description: 'examples of an update (default: 2 rows of conversations, 64 texts, 32 rows of pretrain)',
     parse: whole(1),
   },
   merge: { flags: '--merge', description: 'write a whole model folder instead of an adapter', parse: on },

@@ -1,5 +1,6 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,6 +56,35 @@ describe('volant embed-train', () => {
     const { status, stdout, stderr } = train([...args, '--out', path.join(folder, metric)])
     expect(status, stderr).toBe(0)
     expect(stdout).toMatch(new RegExp(`rows held out\nmetric +before +after\n${metric} +\\d\\.\\d{4} +\\d\\.\\d{4}\n`))
+  })
+
+  it('stopped by Ctrl-C it keeps its state, says so, and the same command goes on', { timeout: 120_000 }, async () => {
+    const out = path.join(folder, 'stopped')
+    const args = ['--inputs', 'query,answer', '--epochs', '60', '--batch-size', '8']
+    const all = [main, 'embed-train', data, '--base', base, '--threads', '1', ...args, '--out', out]
+    const running = spawn(process.execPath, all, { env: { ...process.env, CI: '1' } })
+    let told = ''
+    running.stderr.on('data', (piece) => {
+      told += piece
+    })
+    const watch = setInterval(() => {
+      if (!existsSync(`${out}.unfinished`)) return
+      clearInterval(watch)
+      running.kill('SIGINT')
+    }, 5)
+    const [code] = await once(running, 'close')
+    expect([code, told]).toEqual([
+      130,
+      `volant: The tuning was stopped; the same command goes on from "${out}.unfinished".\n`,
+    ])
+    expect(existsSync(out)).toBe(false)
+    const go = (to: string) => spawnSync(process.execPath, [...all.slice(0, -1), to], { encoding: 'utf8' })
+    expect(go(out).status).toBe(0)
+    expect(existsSync(`${out}.unfinished`)).toBe(false)
+    const whole = path.join(folder, 'whole')
+    expect(go(whole).status).toBe(0)
+    const weights = (of: string) => readFileSync(path.join(of, 'model.safetensors'))
+    expect(weights(out).equals(weights(whole))).toBe(true)
   })
 
   it('refuses what it cannot learn from', () => {

@@ -50,6 +50,8 @@ export const embedTrain = command({
     const base = await openBase(given.base, terminal)
     const { learnt, held } = holdOut(await readExamples(data!, given, terminal), seed)
     const { signal } = terminal
+    /** Beside the result, to go on from after Ctrl-C. */
+    const state = `${out}.unfinished`
     const progress = partProgress(terminal)
     const measured = (encoder: PretrainedEncoder, what: string) =>
       withVectors(encoder, threads, async (embedder) => {
@@ -71,18 +73,21 @@ export const embedTrain = command({
         seed,
         threads,
         signal,
-        checkpoint: `${out}.unfinished`,
+        checkpoint: state,
         onProgress: (step, steps, loss) =>
           progress.show(step / steps, `update ${step} of ${steps}, loss ${loss.toFixed(3)}`),
       })
       const after = await measured(tuned, 'measuring what is held out')
       await writeEncoder(out, tuned)
-      await rm(`${out}.unfinished`, { force: true })
+      await rm(state, { force: true })
       progress.end()
       const seconds = (performance.now() - begun) / 1000
       if (given.json) return terminal.print(JSON.stringify({ out, seconds, before, after }))
       terminal.print(comparison(before, after))
       terminal.print(`\nTuned in ${timeText(seconds)}. Model folder: ${out}\nNext: volant embed <data> --base ${out}`)
+    } catch (error) {
+      if (!signal.aborted || !existsSync(state)) throw error
+      throw new VolantError('cancelled', `The tuning was stopped; the same command goes on from "${state}".`)
     } finally {
       progress.end()
     }

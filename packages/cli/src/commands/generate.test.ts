@@ -1,5 +1,8 @@
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
@@ -56,6 +59,33 @@ describe('volant generate', () => {
     ])
     expect(status, stderr).toBe(0)
     expect(stdout.length).toBeGreaterThan(1)
+  })
+
+  it('holds the text to a JSON schema, whatever the model would write', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'volant-generate-'))
+    const file = path.join(folder, 'city.json')
+    const properties = {
+      city: { type: 'string', maxLength: 12 },
+      kind: { enum: ['capital', 'town'] },
+      people: { type: 'integer' },
+    }
+    writeFileSync(file, JSON.stringify({ type: 'object', properties, required: ['city', 'kind'] }))
+    for (const seed of ['1', '2', '3']) {
+      const options = ['--json-schema', file, '--max-tokens', '120', '--seed', seed]
+      const { status, stdout, stderr } = generate([model, 'Paris is', ...options])
+      expect(status, stderr).toBe(0)
+      const { city, kind, people, ...others } = JSON.parse(stdout)
+      expect(typeof city).toBe('string')
+      expect(Array.from(city).length).toBeLessThanOrEqual(12)
+      expect(['capital', 'town']).toContain(kind)
+      expect(people === undefined || Number.isInteger(people)).toBe(true)
+      expect(others).toEqual({})
+    }
+    writeFileSync(file, JSON.stringify({ type: 'object', patternProperties: {} }))
+    expect(generate([model, 'x', '--json-schema', file]).stderr).toMatch(
+      /the keyword "patternProperties", which is not known/,
+    )
+    rmSync(folder, { recursive: true })
   })
 
   it('ends at Ctrl-C', { retry: 3 }, async () => {

@@ -68,6 +68,22 @@ describe('volant pretrain', () => {
     expect(written.stdout.trim()).not.toBe('')
   })
 
+  it('learns from as many rows an update, at the rate, that it is told', () => {
+    const args = [at('notes.txt'), ...bert, '--steps', '3', '--json']
+    const losses = (out: string, ...more: string[]) => {
+      const made = pretrain(...args, ...more, '--out', at(out))
+      expect(made.status, made.stderr).toBe(0)
+      const { passes, validation } = JSON.parse(made.stdout)
+      return { passes, loss: validation.loss }
+    }
+    const usual = losses('usual')
+    const few = losses('few', '--batch-size', '8')
+    expect(few.passes).toBeCloseTo(usual.passes / 4, 6)
+    const still = losses('still', '--learning-rate', '1e-9')
+    expect(still.passes).toBe(usual.passes)
+    expect(still.loss).toBeGreaterThan(usual.loss)
+  })
+
   it('trains ELECTRA by the minutes', () => {
     const args = ['--arch', 'electra', ...small, '--minutes', '0.05', '--out', at('electra')]
     const made = pretrain(at('notes.txt'), ...args)

@@ -23,6 +23,8 @@ const options = [
   'context',
   'minutes',
   'steps',
+  'batchSize',
+  'learningRate',
   'dropout',
   'valid',
   'column',
@@ -107,7 +109,7 @@ async function make(files: readonly string[], given: Given, terminal: Terminal):
       const asWritten = decoders.includes(architecture)
       for (const file of paths) yield* readTexts(file, { column, asWritten, signal })
     }
-  const { base, vocabulary, layers, width, heads, context, dropout } = given
+  const { base, vocabulary, layers, width, heads, context, dropout, batchSize, learningRate } = given
   const progress = pretrainProgress(terminal)
   try {
     return await pretrain({
@@ -121,6 +123,8 @@ async function make(files: readonly string[], given: Given, terminal: Terminal):
       heads,
       context,
       dropout,
+      batchSize,
+      learningRate,
       steps,
       minutes: steps === undefined ? (minutes ?? MINUTES) : undefined,
       seed,
