@@ -58,10 +58,15 @@ export const generate = command({
     const prompt = given ?? (await text(process.stdin)).trimEnd()
     if (prompt === '') throw new Usage('the prompt is empty')
     const told = system === undefined ? [] : [{ role: 'system', content: system }]
-    const writer = await TextWriter.open(decoder, { adapter: adapter?.[0]?.folder, quantise, threads })
+    const writer = await TextWriter.open(decoder, { adapters: adapter?.map(({ folder }) => folder), quantise, threads })
     try {
       const asked = chat ? [...told, { role: 'user', content: prompt }] : prompt
-      for await (const piece of writer.write(asked, { ...writing, schema, signal: terminal.signal }))
+      for await (const piece of writer.write(asked, {
+        ...writing,
+        schema,
+        adapter: adapter ? 1 : 0,
+        signal: terminal.signal,
+      }))
         terminal.write(piece)
     } finally {
       terminal.write('\n')

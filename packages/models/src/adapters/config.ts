@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Config } from '../architectures/config.js'
 import { ModelsError } from '../errors.js'
 
@@ -64,6 +66,14 @@ export function adapterConfig(
     base: config.text('base_model_name_or_path', '') || undefined,
     baseHash: config.text(BASE_HASH, '') || undefined,
   }
+}
+
+/** Whether a folder holds a DoRA adapter; false where that cannot be read. */
+export async function isDora(folder: string): Promise<boolean> {
+  const config = await readFile(join(folder, 'adapter_config.json'), 'utf8')
+    .then(JSON.parse)
+    .catch(() => undefined)
+  return config?.use_dora === true
 }
 
 function refuseUnless({ values, source }: Config, name: string, allowed: readonly unknown[]): void {

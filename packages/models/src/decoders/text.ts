@@ -1,5 +1,6 @@
 import { quantiseDynamic, quantiseWeightsTo4Bit, type Tensor } from '@volant/graph'
 import { bankAdapters, type GPT, type SamplingOptions, type SessionOptions, TextGenerator } from '@volant/nn'
+import { isDora } from '../adapters/config.js'
 import type { JsonSchema } from '../constraints/json-schema.js'
 import { JsonText } from '../constraints/json-text.js'
 import { Vocabulary } from '../constraints/vocabulary.js'
@@ -12,9 +13,7 @@ import { decoderNetwork, fourBitNetwork, type PretrainedDecoder } from './pretra
 export interface WriterOptions extends SessionOptions {
   /** Weights in 4-bit or 8-bit whole numbers; default float32. */
   readonly quantise?: '4bit' | 'int8'
-  /** Folder of a PEFT adapter that was trained on this decoder. */
-  readonly adapter?: string
-  /** Folders of PEFT adapters side by side on the weights of this decoder; each text names the one that writes it. */
+  /** Folders of PEFT adapters that were trained on this decoder, side by side on its weights; each text names the one that writes it. */
   readonly adapters?: readonly string[]
   /** Is told of one of `adapters` that cannot be read; the decoder then writes without. Default: it is thrown. */
   readonly onUnread?: (folder: string, error: Error) => void
@@ -58,15 +57,13 @@ export class TextWriter {
 
   /** Throws ModelsError, among others `other-base` for an adapter of another decoder. */
   static async open(decoder: PretrainedDecoder, options: WriterOptions = {}): Promise<TextWriter> {
-    const { quantise, adapter, adapters = [], onUnread, ...session } = options
-    // Adapters side by side are put on float32 weights, of which some adapters need the sizes; all is made small then.
-    const isMadeSmall = quantise === '4bit' && adapters.length === 0
-    const network = (isMadeSmall ? fourBitNetwork : decoderNetwork)(decoder.description)
+    const { quantise, adapters = [], onUnread, ...session } = options
+    // DoRA is put on float32 weights, of which it needs the sizes; all is made small then.
+    const isMadeSmall = quantise === '4bit' && !(await Promise.all(adapters.map(isDora))).includes(true)
+    const make = () => (isMadeSmall ? fourBitNetwork : decoderNetwork)(decoder.description)
+    const network = make()
     const base = await decoder.weights(network)
-    const weights =
-      adapter === undefined
-        ? await sideBySide(decoder, network, base, { adapters, onUnread })
-        : await readDecoderAdapter(adapter, decoder, network, base)
+    const weights = await sideBySide(decoder, { network, make }, base, { adapters, onUnread })
     const generator = await TextGenerator.open(network, weights, {
       ...session,
       compress: quantise && !isMadeSmall ? (model) => passes[quantise](model).model : undefined,
@@ -149,14 +146,14 @@ export class TextWriter {
 /** Puts adapters on one network, the first place for the decoder without one; the weights of all. */
 async function sideBySide(
   decoder: PretrainedDecoder,
-  network: GPT,
+  { network, make }: { readonly network: GPT; readonly make: () => GPT },
   weights: ReadonlyMap<string, Tensor>,
   { adapters = [], onUnread }: Pick<WriterOptions, 'adapters' | 'onUnread'>,
 ): Promise<ReadonlyMap<string, Tensor>> {
   if (adapters.length === 0) return weights
-  const plain = { model: decoderNetwork(decoder.description), weights }
+  const plain = { model: make(), weights }
   const read = async (folder: string) => {
-    const model = decoderNetwork(decoder.description)
+    const model = make()
     try {
       return { model, weights: await readDecoderAdapter(folder, decoder, model, weights) }
     } catch (error) {

@@ -240,9 +240,13 @@ describe('an adapter', () => {
     const tuned = await tuneDecoder(decoder, [chat('Where?', 'Here')], { ...settings, epochs: 80 })
     await tuned.save(adapter)
     expect((await readdir(adapter)).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors'])
-    const writer = await TextWriter.open(decoder, { adapter })
+    const writer = await TextWriter.open(decoder, { adapters: [adapter] })
     let answer = ''
-    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], { temperature: 0, maxTokens: 4 }))
+    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], {
+      temperature: 0,
+      maxTokens: 4,
+      adapter: 1,
+    }))
       answer += piece
     await writer.release()
     expect(answer).toMatch(/^Here/)
@@ -252,7 +256,7 @@ describe('an adapter', () => {
     const file = path.join(other, 'model.safetensors')
     const { tensors } = readSafetensors(await readFile(file))
     await writeFile(file, writeSafetensors(tensors, { changed: 'yes' }))
-    await expect(TextWriter.open(await openDecoder(other), { adapter })).rejects.toMatchObject({
+    await expect(TextWriter.open(await openDecoder(other), { adapters: [adapter] })).rejects.toMatchObject({
       code: 'other-base',
       message: expect.stringMatching(/the adapter belongs to ".*writer", whose weights have the sha256/),
     })
@@ -284,9 +288,13 @@ describe('an adapter', () => {
     const own = [...tuned.weights].filter(([name]) => name.includes('.adapter.'))
     expect(own.length).toBe(12)
     for (const [name, tensor] of own) expect([name, loaded.get(name)]).toEqual([name, tensor])
-    const writer = await TextWriter.open(base, { adapter })
+    const writer = await TextWriter.open(base, { adapters: [adapter] })
     let answer = ''
-    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], { temperature: 0, maxTokens: 4 }))
+    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], {
+      temperature: 0,
+      maxTokens: 4,
+      adapter: 1,
+    }))
       answer += piece
     await writer.release()
     expect(answer).toMatch(/^Here/)

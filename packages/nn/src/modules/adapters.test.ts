@@ -301,6 +301,7 @@ describe('refuses', () => {
     const weights = initialise(model, 1)
     weights.set('head.adapter.up', randomTensor('up', [2, 4]))
     expect(() => mergeAdapters(weights, model)).toThrow('"head.adapter.up" is float32 [2,4], expected float32 [2,3]')
+    weights.set('head.adapter.up', randomTensor('up', [2, 3]))
     weights.delete('head.weight')
     expect(() => mergeAdapters(weights, model)).toThrow('there is no "head.weight" among')
   })

@@ -51,7 +51,7 @@ export interface TrainedAdapter {
 /**
  * Puts several trained adapters on one model, so that one session answers rows of different adapters: the graph gets the input
  * `adapter`, int64 [B], the place in `adapters` of each row's. A model without adapters among them is the base itself. Returns the
- * weights with those of the banks. Ranks and layers may differ; what else was trained must be the base's. For inference.
+ * weights with those of the banks. Ranks and layers may differ; what else was trained must be the base's; for LoRA weights may be in 4 bits. For inference.
  * Throws NnError `bad-adapter`, `other-base`, `missing-weight`, `wrong-shape`.
  */
 export function bankAdapters(
@@ -99,7 +99,7 @@ function stacked({ down, up, factor }: LoraBank, learnt: readonly (Learnt | unde
       one.up.map((value) => value * adapter.scale),
       place * rank * outputs,
     )
-    made.factor?.data.set(columnFactors(one, changedWeight(one, adapter), adapter), place * outputs)
+    if (one.magnitude) made.factor?.data.set(columnFactors(one, changedWeight(one, adapter), adapter), place * outputs)
   }
   return Object.entries(made).flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : []))
 }

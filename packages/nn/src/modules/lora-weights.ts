@@ -5,8 +5,8 @@ import type { Parameter } from './tree.js'
 
 /** What a layer with a LoRA adapter has learnt, row by row. */
 export interface LoraNumbers {
-  /** [inputs, outputs] */
-  readonly weight: Float32Array
+  /** [inputs, outputs]. Read when it is asked for: only DoRA and merging need it, and frozen weights may be in 4 bits. */
+  weight(): Float32Array
   /** [inputs, rank] */
   readonly down: Float32Array
   /** [rank, outputs] */
@@ -15,7 +15,7 @@ export interface LoraNumbers {
   readonly magnitude: Float32Array | undefined
 }
 
-/** The numbers of the layer and its adapter. Throws NnError `missing-weight`, `wrong-shape`; `task` is who asks. */
+/** The numbers of the layer and its adapter. Throws NnError `missing-weight`, `wrong-shape`, and so does `weight`; `task` is who asks. */
 export function loraNumbers(
   task: string,
   weights: ReadonlyMap<string, Tensor>,
@@ -25,7 +25,7 @@ export function loraNumbers(
   const read = (name: string, { shape }: Pick<Parameter, 'shape'>) =>
     numbers(task, weights, path ? `${path}.${name}` : name, shape)
   return {
-    weight: read('weight', weight),
+    weight: () => read('weight', weight),
     down: read('adapter.down', adapter.down),
     up: read('adapter.up', adapter.up),
     magnitude: adapter.magnitude && read('adapter.magnitude', adapter.magnitude),
@@ -53,7 +53,7 @@ function numbers(
 /** weight + scale · down·up, before its columns are scaled. */
 export function changedWeight({ weight, down, up }: LoraNumbers, { rank, scale }: LoraAdapter): Float64Array {
   const outputs = up.length / rank
-  const changed = Float64Array.from(weight)
+  const changed = Float64Array.from(weight())
   for (const [i, value] of down.entries()) {
     const [row, k] = [Math.floor(i / rank) * outputs, (i % rank) * outputs]
     for (let column = 0; column < outputs; column++) changed[row + column]! += scale * value * up[k + column]!
@@ -65,7 +65,7 @@ export function changedWeight({ weight, down, up }: LoraNumbers, { rank, scale }
 export function columnFactors({ weight, up, magnitude }: LoraNumbers, changed: Float64Array, { rank }: LoraAdapter) {
   const outputs = up.length / rank
   if (!magnitude) return new Float64Array(outputs).fill(1)
-  const [former, found] = [normsOf(weight, outputs), normsOf(changed, outputs)]
+  const [former, found] = [normsOf(weight(), outputs), normsOf(changed, outputs)]
   return former.map((norm, column) => (norm + magnitude[column]!) / found[column]!)
 }
 

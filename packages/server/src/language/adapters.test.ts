@@ -36,11 +36,11 @@ describe('adapters of one model', () => {
   it('answer under their names, from one loaded model', async () => {
     const texts: string[] = []
     for (const adapter of [undefined, 'yes', 'no']) {
-      const options = adapter === undefined ? {} : { adapter: path.join(folder, adapter) }
-      const writer = await TextWriter.open(await openDecoder(fixture('writer')), options)
+      const adapters = adapter === undefined ? [] : [path.join(folder, adapter)]
+      const writer = await TextWriter.open(await openDecoder(fixture('writer')), { adapters })
       let text = ''
-      for await (const piece of writer.write([{ role: 'user', content: 'which 3?' }], { maxTokens: 20, seed: 3 }))
-        text += piece
+      const asked = [{ role: 'user', content: 'which 3?' }]
+      for await (const piece of writer.write(asked, { maxTokens: 20, seed: 3, adapter: adapters.length })) text += piece
       texts.push(text)
       await writer.release()
     }
