@@ -1,3 +1,4 @@
+import { basename, dirname, join } from 'node:path'
 import { Usage } from './usage.js'
 
 /** One option of the command line: what help shows and how its text becomes a value. */
@@ -9,6 +10,9 @@ export interface OptionRow<T> {
 }
 
 const text = (value: string): string => value
+
+/** A path without separators at its end, so that what is made beside it can be named after it. */
+const place = (value: string): string => (value === '' ? '' : join(dirname(value), basename(value)))
 
 /** `a,b` -> ['a', 'b'] */
 function list(value: string): string[] {
@@ -179,7 +183,7 @@ export const optionTable = {
   epochs: { flags: '--epochs <n>', description: 'passes over the training rows (networks)', parse: whole(1) },
   seed: { flags: '--seed <n>', description: 'seed of every random choice (default: 42)', parse: whole(0) },
   noRefit: { flags: '--no-refit', description: 'ship the model trained without the validation rows', parse: on },
-  out: { flags: '--out <path>', description: 'where the result is written', parse: text },
+  out: { flags: '--out <path>', description: 'where the result is written', parse: place },
   schema: {
     flags: '--schema <file>',
     description: 'also write the JSON schema of specs, for completion in an editor',

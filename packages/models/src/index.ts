@@ -43,6 +43,7 @@ export {
 export { type TuneOptions as EncoderTuneOptions, tuneEncoder } from './encoders/tune.js'
 export { type WriteOptions, writeEncoder } from './encoders/write.js'
 export { ModelsError } from './errors.js'
+export { checkReplaceable } from './files/folder.js'
 export { type GgufMetadata, type GgufValue, type GgufWeights, readGguf } from './files/gguf.js'
 export { openWeights } from './files/open.js'
 export type { StoredTensor, Weights } from './files/weights.js'

@@ -17,6 +17,7 @@ import {
 } from '@volant/models'
 import { command } from '../command.js'
 import type { OptionValues } from '../options.js'
+import { checkFolder } from '../out.js'
 import { sizeText, timeText } from '../terminal/chart.js'
 import { pullProgress } from '../terminal/pull-progress.js'
 import { type TaskProgress, taskProgress } from '../terminal/task-progress.js'
@@ -75,11 +76,7 @@ export const distil = command({
   ],
   async run(files, given, terminal) {
     checkUsage(given)
-    if (existsSync(given.out!) && !given.force)
-      throw new VolantError(
-        'file-exists',
-        `${given.out} exists already. Name another --out, or add --force to replace it.`,
-      )
+    await checkFolder(given.out!, given.force)
     const started = performance.now()
     const teacher = await openTeacher(given.teacher!, terminal)
     const progress = taskProgress(terminal)

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { VolantError } from '@volant/data'
 import type { VectorReport } from '@volant/fields'
 import { type PretrainedEncoder, TextEmbedder, tuneEncoder, writeEncoder } from '@volant/models'
 import { command } from '../command.js'
@@ -9,6 +7,7 @@ import { checkExamples, readExamples } from '../embeddings/examples.js'
 import { holdOut } from '../embeddings/held-out.js'
 import { type Embed, measureLabelled, measurePairs, measureScored } from '../embeddings/measure.js'
 import { openBase } from '../embeddings/open.js'
+import { checkFolder } from '../out.js'
 import { timeText } from '../terminal/chart.js'
 import { partProgress } from '../terminal/part-progress.js'
 import { table } from '../terminal/table.js'
@@ -45,8 +44,7 @@ export const embedTrain = command({
     const { out, seed = 42, threads = availableParallelism(), epochs, learningRate, batchSize } = given
     if (out === undefined) throw new Usage('embed-train needs --out: the folder to write the model to')
     checkExamples(given, true)
-    if (existsSync(out) && !given.force)
-      throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
+    await checkFolder(out, given.force)
     const base = await openBase(given.base, terminal)
     const { learnt, held } = holdOut(await readExamples(data!, given, terminal), seed)
     const { signal } = terminal

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs'
-import { VolantError } from '@volant/data'
 import { nearest, type TextEmbedder } from '@volant/models'
 import { command } from '../command.js'
 import { openEmbedder } from '../embeddings/open.js'
 import { readTexts } from '../embeddings/texts.js'
 import { checkVectorFile, type Embedded, jsonLine, writeVectors } from '../embeddings/write.js'
 import type { OptionValues } from '../options.js'
+import { checkFree } from '../out.js'
 import { partProgress } from '../terminal/part-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
@@ -49,8 +48,7 @@ function checkUsage({ out, search, top, force }: EmbedOptions): void {
   if (search === undefined && top !== undefined) throw new Usage('--top needs --search')
   if (out === undefined) return
   checkVectorFile(out)
-  if (existsSync(out) && !force)
-    throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
+  checkFree(out, force)
 }
 
 async function write(

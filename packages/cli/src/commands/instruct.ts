@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs'
-import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
+import { mkdir, rm, rmdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { VolantError } from '@volant/data'
 import {
   holdOut,
-  type PretrainedDecoder,
   readChats,
   type TunedDecoder,
   type TuneOptions,
@@ -15,6 +13,7 @@ import {
 import { command } from '../command.js'
 import { openModel } from '../decoder.js'
 import type { OptionValues } from '../options.js'
+import { checkFolder } from '../out.js'
 import { timeText } from '../terminal/chart.js'
 import { type TuneProgress, tuneProgress } from '../terminal/tune-progress.js'
 import { Usage } from '../usage.js'
@@ -67,8 +66,7 @@ export const instruct = command({
     if (!out) throw new Usage('instruct needs --out: the folder to write to')
     if (given.quantise === 'int8') throw new Usage('instruct keeps frozen weights as 4bit or float32, not int8')
     if (given.quantise && given.dora) throw new Usage('--dora needs the weights themselves: leave out --quantise')
-    if (existsSync(out) && !force)
-      throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
+    await checkFolder(out, force)
     const seed = given.seed ?? 42
     const all = await readChats(chats!)
     const own = given.valid === undefined ? holdOut(all, seed) : { learnt: all, held: await readChats(given.valid) }
@@ -92,7 +90,9 @@ export const instruct = command({
     } finally {
       progress.end()
     }
-    await write(tuned, decoder, { out, unfinished, merge: merge ?? false })
+    if (merge) await writeMergedDecoder(out, decoder, tuned)
+    else await tuned.save(out)
+    await rm(unfinished, { recursive: true })
     const report = reportOf(tuned, { base, out, merged: merge ?? false })
     terminal.print(json ? JSON.stringify(report) : summary(report))
   },
@@ -109,21 +109,6 @@ function stopped({ step, totalSteps }: TuneProgress, unfinished: string): Volant
     'stopped',
     `stopped after ${step} of ${totalSteps} updates; the same command goes on from ${unfinished}`,
   )
-}
-
-/** Writes beside `out` and renames it there, so that it is whole or not there. */
-async function write(
-  tuned: TunedDecoder,
-  decoder: PretrainedDecoder,
-  { out, unfinished, merge }: { out: string; unfinished: string; merge: boolean },
-): Promise<void> {
-  const result = path.join(unfinished, 'result')
-  await rm(result, { recursive: true, force: true })
-  if (merge) await writeMergedDecoder(result, decoder, tuned)
-  else await tuned.save(result)
-  await rm(out, { recursive: true, force: true })
-  await rename(result, out)
-  await rm(unfinished, { recursive: true })
 }
 
 function reportOf(tuned: TunedDecoder, made: { base: string; out: string; merged: boolean }) {

@@ -6,6 +6,7 @@ import { readTexts, VolantError } from '@volant/data'
 import { describeModel, type Pretrained, pretrain, pretrainable, pullModel } from '@volant/models'
 import { command } from '../command.js'
 import type { OptionValues } from '../options.js'
+import { checkFolder } from '../out.js'
 import { sizeText, timeText } from '../terminal/chart.js'
 import { pretrainProgress } from '../terminal/pretrain-progress.js'
 import { pullProgress } from '../terminal/pull-progress.js'
@@ -59,8 +60,7 @@ export const pretrainCommand = command({
   async run(files, given, terminal) {
     checkUsage(given)
     const { out, force } = given
-    if (existsSync(out!) && !force)
-      throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
+    await checkFolder(out!, force)
     const folder = given.base && (await folderOf(given.base, terminal))
     const made = await make(files as string[], { ...given, base: folder }, terminal)
     const report = reportOf(made, given)

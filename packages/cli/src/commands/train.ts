@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { openTable, type Table, VolantError } from '@volant/data'
 import { inferSpec, joinProcesses, type ProcessGroup, parseSpec, type Spec, train as trainModel } from '@volant/fields'
 import { command } from '../command.js'
 import type { OptionValues } from '../options.js'
+import { checkFree } from '../out.js'
 import { trainProgress } from '../terminal/progress.js'
 import { trainSummary } from '../terminal/report.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -77,9 +78,7 @@ async function trainAndTell(
   parallel?: ProcessGroup,
 ): Promise<void> {
   const { out, json } = given
-  if (existsSync(out!) && !given.force) {
-    throw new VolantError('file-exists', `${out} exists already. Name another --out, or add --force to replace it.`)
-  }
+  checkFree(out!, given.force)
   const { signal } = terminal
   const opened: Table[] = []
   const open = async (file: string | undefined) => {

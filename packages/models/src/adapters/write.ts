@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { printShape, type Tensor, writeSafetensors } from '@volant/graph'
 import { columnNorms, Linear, LoraAdapter, walk } from '@volant/nn'
 import { fusedPlace } from '../architectures/fused.js'
 import { layerName } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
+import { writeFolder } from '../files/folder.js'
 import { BASE_HASH } from './config.js'
 import { joinedAdapter, type PartAdapter } from './fused.js'
 import { type NamedArchitecture, WRAPPER } from './read.js'
@@ -38,13 +39,14 @@ interface Adapted {
 }
 
 /**
- * Writes the adapters of a network as the folder that PEFT reads: adapter_model.safetensors, then adapter_config.json, which also
- * holds the hash of the base. Throws ModelsError `no-adapter`, `mixed-adapters`, `missing-weight`.
+ * Writes the adapters of a network as the folder that PEFT reads: adapter_model.safetensors, and adapter_config.json, which also
+ * holds the hash of the base. What is at `folder` is replaced when all is written. Throws ModelsError `no-adapter`, `mixed-adapters`, `missing-weight`.
  */
 export async function writeAdapter(folder: string, written: WrittenAdapter): Promise<void> {
   const files = adapterFiles(written)
-  await mkdir(folder, { recursive: true })
-  for (const [name, content] of files) await writeFile(join(folder, name), content)
+  await writeFolder(folder, async (partial) => {
+    for (const [name, content] of files) await writeFile(join(partial, name), content)
+  })
 }
 
 /** The files of such a folder by name; see `writeAdapter`. */

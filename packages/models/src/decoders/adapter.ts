@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tensor } from '@volant/graph'
 import { adaptedLayers, type GPT, mergedWeight, walk } from '@volant/nn'
 import { type LoadedAdapter, readAdapter } from '../adapters/read.js'
 import { isLinear, parameterNames, transposed, type WeightReader } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
+import { writeFolder } from '../files/folder.js'
 import { type WrittenTensor, writeWeights } from '../files/write.js'
 import { architectureOf, decoderNetwork, type PretrainedDecoder } from './pretrained.js'
 import { writeDescription } from './write.js'
@@ -39,17 +39,18 @@ export interface Adapted {
 /**
  * Writes a decoder with an adapter folded in as a model folder that `openDecoder` and transformers read: config.json, tokeniser,
  * model.safetensors in float32. The base is read tensor by tensor, so a model needs no memory of its size, unless files keep several
- * layers as one (GPT-2).
+ * layers as one (GPT-2). What is at `folder` is replaced when all is written.
  */
 export async function writeMergedDecoder(folder: string, decoder: PretrainedDecoder, adapted: Adapted): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  await writeDescription(folder, decoder.description)
   const { prefixes, join: joined } = architectureOf(decoder.description)
-  await decoder.reading(async (reader) => {
-    const own = merged(decoder, adapted, reader)
-    const tensors = joined ? wholeTensors(joined(await made(own))) : own
-    const named = [...tensors].map(([name, tensor]) => [(prefixes[0] ?? '') + name, tensor] as const)
-    await writeWeights(join(folder, 'model.safetensors'), new Map(named))
+  await writeFolder(folder, async (partial, write) => {
+    await writeDescription(partial, decoder.description, write)
+    await decoder.reading(async (reader) => {
+      const own = merged(decoder, adapted, reader)
+      const tensors = joined ? wholeTensors(joined(await made(own))) : own
+      const named = [...tensors].map(([name, tensor]) => [(prefixes[0] ?? '') + name, tensor] as const)
+      await writeWeights(join(partial, 'model.safetensors'), new Map(named))
+    })
   })
 }
 
