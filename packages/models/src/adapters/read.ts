@@ -5,6 +5,7 @@ import { addAdapters, columnNorms, Linear, walk } from '@volant/nn'
 import { type FusedLayers, type FusedPlace, fusedPlace, partOf } from '../architectures/fused.js'
 import { fitted, layerName, parameterNames, transposed, type WeightNames } from '../architectures/names.js'
 import { ModelsError } from '../errors.js'
+import { type JsonObject, parseObject } from '../files/json.js'
 import { openWeights } from '../files/open.js'
 import { type AdapterConfig, adapterConfig, endsWith } from './config.js'
 import { partAdapter } from './fused.js'
@@ -174,7 +175,7 @@ class AdapterTensors {
   }
 }
 
-async function readJson(file: string, folder: string): Promise<Record<string, unknown>> {
+async function readJson(file: string, folder: string): Promise<JsonObject> {
   const text = await readFile(file, 'utf8').catch((cause) => {
     throw new ModelsError(
       'adapter-not-found',
@@ -183,11 +184,7 @@ async function readJson(file: string, folder: string): Promise<Record<string, un
       { cause },
     )
   })
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ModelsError('bad-config', `${file} is not JSON: ${(cause as Error).message}.`, { file }, { cause })
-  }
+  return parseObject(text, file)
 }
 
 function refuseOtherBase(folder: string, { base, baseHash }: AdapterConfig, hash: string): void {

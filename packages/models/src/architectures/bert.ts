@@ -10,7 +10,7 @@ export function bertOptions(config: Config): BertOptions {
   return {
     vocabulary: config.size('vocab_size'),
     width: config.size('hidden_size'),
-    layers: config.size('num_hidden_layers'),
+    layers: config.layers('num_hidden_layers'),
     heads: config.size('num_attention_heads'),
     hidden: config.size('intermediate_size'),
     places: config.size('max_position_embeddings'),

@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ModelsError } from '../errors.js'
+import { parseObject } from '../files/json.js'
+
+/** More than any model has (DeepNet, Wang et al. 2022, has 1,000). */
+const mostLayers = 2000
 
 /** The settings of a pretrained model, from its config.json; a value of the wrong kind is refused by name. */
 export class Config {
@@ -30,6 +34,13 @@ export class Config {
     const fits = Array.isArray(value) && value.length === count && value.every((one) => Number.isFinite(one) && one > 0)
     if (!fits) throw this.#wrong(name, `${count} numbers above 0`)
     return value
+  }
+
+  /** How many layers there are: they are made before a weight is read, so a file may not ask for any number. */
+  layers(name: string): number {
+    const layers = this.size(name)
+    if (layers > mostLayers) throw this.#wrong(name, `at most ${mostLayers}`)
+    return layers
   }
 
   /** Settings within this one; none where it is absent. */
@@ -86,9 +97,5 @@ export async function readConfig(folder: string): Promise<Config> {
       { cause },
     )
   })
-  try {
-    return new Config(JSON.parse(text), file)
-  } catch (cause) {
-    throw new ModelsError('bad-config', `${file} is not JSON: ${(cause as Error).message}.`, { file }, { cause })
-  }
+  return new Config(parseObject(text, file), file)
 }

@@ -9,7 +9,7 @@ export const distilbert: EncoderArchitecture = {
     return new BertNetwork({
       vocabulary: config.size('vocab_size'),
       width: config.size('dim'),
-      layers: config.size('n_layers'),
+      layers: config.layers('n_layers'),
       heads: config.size('n_heads'),
       hidden: config.size('hidden_dim'),
       places: config.size('max_position_embeddings'),

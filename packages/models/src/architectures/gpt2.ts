@@ -40,7 +40,7 @@ export const gpt2: DecoderArchitecture = {
       vocabulary: config.size('vocab_size'),
       context: config.size('n_positions', 1024),
       width,
-      layers: config.size('n_layer'),
+      layers: config.layers('n_layer'),
       heads: config.size('n_head'),
       hidden: config.size('n_inner', 4 * width),
       epsilon: config.number('layer_norm_epsilon', { or: 1e-5 }),

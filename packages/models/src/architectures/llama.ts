@@ -9,12 +9,12 @@ function llamaOptions(config: Config, usualHeadWidth?: number): GptOptions {
   config.only('mlp_bias', false)
   const width = config.size('hidden_size')
   const heads = config.size('num_attention_heads')
-  const headWidth = config.size('head_dim', usualHeadWidth ?? width / heads)
+  const headWidth = config.size('head_dim', usualHeadWidth ?? Math.floor(width / heads))
   return {
     vocabulary: config.size('vocab_size'),
     context: config.size('max_position_embeddings'),
     width,
-    layers: config.size('num_hidden_layers'),
+    layers: config.layers('num_hidden_layers'),
     heads,
     keyHeads: config.size('num_key_value_heads', heads),
     headWidth,

@@ -141,7 +141,7 @@ function layerBases(config: Config): { isLocal: boolean; base: number }[] {
   const baseOf = (kind: string, old: string, usual: number) => {
     const own = rope.section(kind)
     own.only('rope_type', 'default')
-    return own.number('rope_theta', { or: config.number(old, { or: usual }) })
+    return own.number('rope_theta', { least: 1, or: config.number(old, { least: 1, or: usual }) })
   }
   const [all, near] = [
     baseOf('full_attention', 'global_rope_theta', 160_000),
@@ -149,7 +149,7 @@ function layerBases(config: Config): { isLocal: boolean; base: number }[] {
   ]
   const every = config.size('global_attn_every_n_layers', 3)
   const types = config.values['layer_types'] as readonly string[] | undefined
-  return Array.from({ length: config.size('num_hidden_layers') }, (_, place) => {
+  return Array.from({ length: config.layers('num_hidden_layers') }, (_, place) => {
     const isLocal = types ? types[place] === 'sliding_attention' : place % every !== 0
     return { isLocal, base: isLocal ? near : all }
   })

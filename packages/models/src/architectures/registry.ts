@@ -1,3 +1,4 @@
+import { NnError } from '@volant/nn'
 import { ModelsError } from '../errors.js'
 import { albert } from './albert.js'
 import type { DecoderArchitecture, EncoderArchitecture } from './architecture.js'
@@ -37,6 +38,21 @@ export function kindOf(config: Config): 'encoder' | 'decoder' {
   if (decoders.has(config.text('model_type'))) return 'decoder'
   known(new Map<string, unknown>([...encoders, ...decoders]), config, 'an encoder or a decoder')
   return 'encoder'
+}
+
+/** The network of a config.json. Throws ModelsError `bad-config` where its numbers do not fit together, as heads and width. */
+export function networkOf<Network>(architecture: { network(config: Config): Network }, config: Config): Network {
+  try {
+    return architecture.network(config)
+  } catch (cause) {
+    if (!(cause instanceof NnError)) throw cause
+    throw new ModelsError(
+      'bad-config',
+      `${config.source} describes a network that cannot be: ${cause.message}.`,
+      { ...cause.details },
+      { cause },
+    )
+  }
 }
 
 function known<Architecture>(all: ReadonlyMap<string, Architecture>, config: Config, kind: string): Architecture {

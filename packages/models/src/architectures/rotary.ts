@@ -54,7 +54,7 @@ export function rotarySettings(
   const rope = config.section('rope_parameters')
   const old = config.section('rope_scaling')
   for (const section of [rope, old]) section.only('partial_rotary_factor', 1)
-  const base = rope.number('rope_theta', { or: config.number('rope_theta', { or: 10_000 }) })
+  const base = rope.number('rope_theta', { least: 1, or: config.number('rope_theta', { least: 1, or: 10_000 }) })
   const at = Object.keys(old.values).length > 0 ? old : rope
   const scaling = at.choice(
     at.values['rope_type'] === undefined && 'type' in at.values ? 'type' : 'rope_type',

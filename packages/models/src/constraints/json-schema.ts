@@ -1,4 +1,5 @@
 import { ModelsError } from '../errors.js'
+import { isObject } from '../files/json.js'
 import { byte, choice, literal, optional, type Rule, repeated, sequence } from './grammar.js'
 
 /** A JSON schema; which keywords are known, `schemaRule` says. */
@@ -39,8 +40,6 @@ interface Kind {
 }
 
 const simple = (rule: Rule, is: Kind['is']): Kind => ({ keywords: [], is, rule: () => rule })
-const isObject = (value: unknown): value is JsonSchema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** By `type`. */
 const kinds: Readonly<Record<string, Kind>> = {

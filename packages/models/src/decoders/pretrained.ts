@@ -6,9 +6,11 @@ import { hashWeights } from '../adapters/base.js'
 import type { DecoderArchitecture } from '../architectures/architecture.js'
 import { Config, readConfig } from '../architectures/config.js'
 import { type WeightReader, weightReader } from '../architectures/names.js'
-import { decoderOf } from '../architectures/registry.js'
+import { decoderOf, networkOf } from '../architectures/registry.js'
 import { readGguf } from '../files/gguf.js'
+import { parseObject } from '../files/json.js'
 import { findWeights, openWeights } from '../files/open.js'
+import { refuseQuantised } from '../files/row-scales.js'
 import type { Weights } from '../files/weights.js'
 import { fromGguf } from '../tokenisers/convert/gguf.js'
 import { readTokeniser } from '../tokenisers/open.js'
@@ -51,8 +53,10 @@ export async function openDecoder(source: string, name = source): Promise<Pretra
 
 async function openFolder(folder: string, name: string): Promise<PretrainedDecoder> {
   const config = await readConfig(folder)
+  refuseQuantised(config)
   const tokeniser = await readTokeniser(folder)
-  const generation = await readFile(join(folder, 'generation_config.json'), 'utf8').then(JSON.parse, () => ({}))
+  const file = join(folder, 'generation_config.json')
+  const generation = parseObject(await readFile(file, 'utf8').catch(() => '{}'), file)
   const ends = endsOf(tokeniser, [config.values['eos_token_id'], generation['eos_token_id']])
   const { view } = decoderOf(config)
   return pretrained({ name, config: config.values, tokeniser, ends }, folder, async () => {
@@ -103,7 +107,7 @@ async function readAll(network: GPT, reader: WeightReader): Promise<Map<string, 
 
 /** The network that a description tells of, with other settings where `changes` says so; trained like any other. */
 export function decoderNetwork(description: Described, changes: Partial<GptOptions> = {}): GPT {
-  const network = architectureOf(description).network(configOf(description))
+  const network = networkOf(architectureOf(description), configOf(description))
   return Object.keys(changes).length === 0 ? network : new GPT({ ...network.options, ...changes })
 }
 

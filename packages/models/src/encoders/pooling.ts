@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cast, div, maximum, maxOverTime, mul, reduceSum, slice, squeeze, unsqueeze, type Value } from '@volant/graph'
 import { unitLength } from '@volant/nn'
+import { Config } from '../architectures/config.js'
 import { ModelsError } from '../errors.js'
+import { isObject, parseJson, parseObject } from '../files/json.js'
 
 /** How the vectors of tokens become one of the text. */
 export interface Pooling {
@@ -38,8 +40,8 @@ interface SentenceModule {
  * tokens. `longest`: tokens of a text that are read.
  */
 export async function openPooling(folder: string): Promise<{ pooling: Pooling; longest: number }> {
-  const modules = await readJson<SentenceModule[]>(folder, 'modules.json')
-  if (!modules) return { pooling: { mode: 'mean', normalise: false }, longest: Number.POSITIVE_INFINITY }
+  const modules = await readIfThere(folder, 'modules.json', parseModules)
+  if (!modules) return { pooling: { mode: 'mean', normalise: false }, longest: mostTokens }
   let mode: Pooling['mode'] = 'mean'
   let normalise = false
   for (const { type, path } of modules) {
@@ -53,8 +55,19 @@ export async function openPooling(folder: string): Promise<{ pooling: Pooling; l
         { type },
       )
   }
-  const settings = await readJson<{ max_seq_length?: number }>(folder, 'sentence_bert_config.json')
-  return { pooling: { mode, normalise }, longest: settings?.max_seq_length ?? Number.POSITIVE_INFINITY }
+  const settings = (await readIfThere(folder, 'sentence_bert_config.json', parseObject)) ?? {}
+  const longest = new Config(settings, join(folder, 'sentence_bert_config.json')).size('max_seq_length', mostTokens)
+  return { pooling: { mode, normalise }, longest }
+}
+
+/** Where nothing says how much of a text is read. */
+const mostTokens = Number.MAX_SAFE_INTEGER
+
+function parseModules(text: string, file: string): readonly SentenceModule[] {
+  const modules = parseJson(text, file)
+  const isModule = (one: unknown) => isObject(one) && typeof one['type'] === 'string' && typeof one['path'] === 'string'
+  if (Array.isArray(modules) && modules.every(isModule)) return modules
+  throw new ModelsError('bad-config', `${file} is no list of modules, each with its "type" and "path".`, { file })
 }
 
 /** How modes are called in 1_Pooling/config.json. */
@@ -66,7 +79,7 @@ const modes: Readonly<Record<string, Pooling['mode']>> = {
 
 async function poolingMode(folder: string, path: string): Promise<Pooling['mode']> {
   const file = join(path, 'config.json')
-  const settings = (await readJson<Record<string, unknown>>(folder, file)) ?? {}
+  const settings = (await readIfThere(folder, file, parseObject)) ?? {}
   const chosen = Object.keys(settings).filter((name) => name.startsWith('pooling_mode') && settings[name] === true)
   const mode = modes[chosen[0] ?? '']
   if (mode && chosen.length === 1) return mode
@@ -77,17 +90,12 @@ async function poolingMode(folder: string, path: string): Promise<Pooling['mode'
   )
 }
 
-async function readJson<T>(folder: string, name: string): Promise<T | undefined> {
+async function readIfThere<T>(
+  folder: string,
+  name: string,
+  parse: (text: string, file: string) => T,
+): Promise<T | undefined> {
   const text = await readFile(join(folder, name), 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ModelsError(
-      'bad-config',
-      `${join(folder, name)} is not JSON: ${(cause as Error).message}.`,
-      {},
-      { cause },
-    )
-  }
+  return parse(text, join(folder, name))
 }

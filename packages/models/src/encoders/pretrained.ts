@@ -4,8 +4,9 @@ import type { EncoderArchitecture, EncoderNetwork } from '../architectures/archi
 import { Config, readConfig } from '../architectures/config.js'
 import { separated } from '../architectures/fused.js'
 import { readWeights } from '../architectures/names.js'
-import { encoderOf } from '../architectures/registry.js'
+import { encoderOf, networkOf } from '../architectures/registry.js'
 import { openWeights } from '../files/open.js'
+import { refuseQuantised } from '../files/row-scales.js'
 import { readLicence } from '../hub/licence.js'
 import { readTokeniser } from '../tokenisers/open.js'
 import { Tokeniser, type TokeniserFiles } from '../tokenisers/tokeniser.js'
@@ -45,7 +46,8 @@ export interface PretrainedEncoder {
 export async function openEncoder(folder: string, name = folder): Promise<PretrainedEncoder> {
   const config = await readConfig(folder)
   const architecture = encoderOf(config)
-  const network = architecture.network(config)
+  refuseQuantised(config)
+  const network = networkOf(architecture, config)
   const files = await readTokeniser(folder)
   const tokeniser = architecture.tokeniser?.(files) ?? files
   new Tokeniser(tokeniser).checkFits(network.vocabulary)
@@ -82,4 +84,4 @@ export const architectureOf = (description: Described): EncoderArchitecture => e
 
 /** The network that a description tells of. */
 export const encoderNetwork = (description: Described): EncoderNetwork =>
-  architectureOf(description).network(configOf(description))
+  networkOf(architectureOf(description), configOf(description))

@@ -1,5 +1,7 @@
 import type { Tensor } from '@volant/graph'
+import type { Config } from '../architectures/config.js'
 import { ModelsError } from '../errors.js'
+import { ggufFormats } from './gguf-formats.js'
 import type { StoredTensor, Weights } from './weights.js'
 
 /** What follows the name of a matrix for the name of its rows' scales, as the format compressed-tensors has it. */
@@ -51,6 +53,19 @@ export const rowScalesConfig = {
       weights: { num_bits: 8, type: 'int', symmetric: true, strategy: 'channel' },
     },
   },
+}
+
+/** Refuses weights that are quantised in another way, by what config.json says. Throws ModelsError `unsupported-quantisation`. */
+export function refuseQuantised(config: Config): void {
+  const { quant_method: method, format } = config.section('quantization_config').values
+  const { quant_method, format: own } = rowScalesConfig
+  if (method === undefined || (method === quant_method && format === own)) return
+  const found = [method, format].filter((one) => one !== undefined).join(', ')
+  throw new ModelsError(
+    'unsupported-quantisation',
+    `${config.source}: the weights are quantised (${found}) in a way that is not read; take the model's float weights, a GGUF file in one of ${[...ggufFormats.keys()].join(', ')}, or 8-bit weights of ${quant_method} in the format ${own}.`,
+    { method, format },
+  )
 }
 
 /** Shows matrices of 8-bit whole numbers that have scales beside them as float32, and the scales no more. */

@@ -1,4 +1,5 @@
 import { ModelsError } from '../errors.js'
+import { isObject, type JsonObject } from '../files/json.js'
 
 /** A part of a pipeline as tokenizer.json describes it: its type and its settings. */
 export interface Component {
@@ -101,8 +102,9 @@ export function checkTokenizerJson(value: unknown, file: string): TokenizerJson 
   if (type === 'Unigram' ? !Array.isArray(model['vocab']) : !isObject(model['vocab']))
     throw broken(file, `"model.vocab" is missing or not ${type === 'Unigram' ? 'an array' : 'an object'}`)
   if (type === 'BPE' && !Array.isArray(model['merges'])) throw broken(file, '"model.merges" is missing or not an array')
+  checkIds(model['vocab'], file)
   return tokenizerJson({
-    added_tokens: (json['added_tokens'] ?? []) as AddedToken[],
+    added_tokens: addedTokens(json['added_tokens'] ?? [], file),
     normalizer: component(json, 'normalizer', file),
     pre_tokenizer: component(json, 'pre_tokenizer', file),
     post_processor: component(json, 'post_processor', file),
@@ -111,24 +113,45 @@ export function checkTokenizerJson(value: unknown, file: string): TokenizerJson 
   })
 }
 
+/** An id is a row of a table, so it is a whole number of at least 0, and fits into 32 bits. */
+export const isId = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
+
+/** Of BPE and WordPiece; a piece of Unigram has its place as its id. */
+function checkIds(vocab: unknown, file: string): void {
+  if (Array.isArray(vocab)) {
+    const place = vocab.findIndex((piece) => !(typeof piece?.[0] === 'string' && typeof piece[1] === 'number'))
+    if (place >= 0)
+      throw broken(file, `"model.vocab" has ${JSON.stringify(vocab[place])} at ${place}, expected a piece and a number`)
+    return
+  }
+  for (const [token, id] of Object.entries(vocab as Record<string, unknown>))
+    if (!isId(id)) throw broken(file, `the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}`)
+}
+
+function addedTokens(value: unknown, file: string): AddedToken[] {
+  if (!Array.isArray(value)) throw broken(file, '"added_tokens" is not an array')
+  const wrong = value.find((token) => !(isObject(token) && typeof token['content'] === 'string' && isId(token['id'])))
+  if (wrong !== undefined)
+    throw broken(file, `"added_tokens" has ${JSON.stringify(wrong)}, expected "content" and "id"`)
+  return value
+}
+
 /** Old files leave the model's type out. */
-function typeOf(model: Record<string, unknown>): string | undefined {
+function typeOf(model: JsonObject): string | undefined {
   if (Array.isArray(model['vocab'])) return 'Unigram'
   if ('merges' in model) return 'BPE'
   return 'max_input_chars_per_word' in model ? 'WordPiece' : undefined
 }
 
-function component(json: Record<string, unknown>, key: string, file: string): Component | null {
+function component(json: JsonObject, key: string, file: string): Component | null {
   const value = json[key] ?? null
   if (value !== null && typeof object(value, file, `"${key}"`)['type'] !== 'string')
     throw broken(file, `"${key}" has no type`)
   return value as Component | null
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function object(value: unknown, file: string, what: string): Record<string, unknown> {
+function object(value: unknown, file: string, what: string): JsonObject {
   if (isObject(value)) return value
   throw broken(file, `${what} is ${value === undefined ? 'missing' : 'not an object'}`)
 }

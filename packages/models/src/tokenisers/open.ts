@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ModelsError } from '../errors.js'
+import { type JsonObject, parseObject } from '../files/json.js'
 import type { Beside } from './convert/added.js'
 import { bertNormaliser, fromBertVocabulary } from './convert/bert.js'
 import { fromByteLevelFiles } from './convert/byte-level-bpe.js'
@@ -69,16 +70,5 @@ function withBertSettings(json: TokenizerJson, config: Readonly<Record<string, u
   return { ...json, normalizer: { ...bertNormaliser({ ...own, ...config }), clean_text } }
 }
 
-async function parsed(file: string): Promise<Record<string, unknown>> {
-  const text = await readFile(file, 'utf8')
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ModelsError(
-      'tokeniser-broken',
-      `${file} is not valid JSON (${text.length} characters): ${(cause as Error).message}; fetch the file again.`,
-      { file },
-      { cause },
-    )
-  }
-}
+const parsed = async (file: string): Promise<JsonObject> =>
+  parseObject(await readFile(file, 'utf8'), file, 'tokeniser-broken')

@@ -1,5 +1,5 @@
 import { ModelsError } from '../errors.js'
-import type { Component } from './json.js'
+import { type Component, isId } from './json.js'
 
 /** A place in a template: fixed ids, or the ids of the first (A) or second (B) text; `type` is their token type. */
 type Place =
@@ -58,6 +58,11 @@ function written({ single, pair, special_tokens }: Component): Template {
       throw new ModelsError(
         'tokeniser-part',
         `The tokeniser's template names ${JSON.stringify(SpecialToken!.id)}, which is not among its special tokens ${Object.keys(tokens).join(', ')}.`,
+      )
+    if (!token.ids.every(isId))
+      throw new ModelsError(
+        'tokeniser-part',
+        `The tokeniser's template has the ids ${JSON.stringify(token.ids)} for ${JSON.stringify(SpecialToken!.id)}.`,
       )
     return { ids: token.ids, type: SpecialToken!.type_id ?? 0 }
   }

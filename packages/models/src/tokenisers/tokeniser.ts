@@ -76,11 +76,11 @@ export class Tokeniser {
   constructor(files: TokeniserFiles) {
     const json = files.tokenizer
     this.files = files
-    this.model = subwordModel(json.model)
-    this.normalise = normaliser(json.normalizer)
-    this.preTokenise = preTokeniser(json.pre_tokenizer)
-    this.template = template(json.post_processor)
-    this.decodeTokens = decoder(json.decoder)
+    this.model = partOf('model', () => subwordModel(json.model))
+    this.normalise = partOf('normalizer', () => normaliser(json.normalizer))
+    this.preTokenise = partOf('pre_tokenizer', () => preTokeniser(json.pre_tokenizer))
+    this.template = partOf('post_processor', () => template(json.post_processor))
+    this.decodeTokens = partOf('decoder', () => decoder(json.decoder))
     this.ids = new Map(this.model.idOf)
     for (const { content, id } of json.added_tokens) this.ids.set(content, id)
     const tokens: (string | undefined)[] = []
@@ -239,6 +239,21 @@ export class Tokeniser {
       }
     })
     return { ids: Int32Array.from(ids), types: Int32Array.from(types), places: Int32Array.from(origins) }
+  }
+}
+
+/** Makes what a part of tokenizer.json describes; one with settings that are missing or of another kind is refused by its name. */
+function partOf<T>(part: string, make: () => T): T {
+  try {
+    return make()
+  } catch (cause) {
+    if (cause instanceof ModelsError) throw cause
+    throw new ModelsError(
+      'tokeniser-broken',
+      `The tokeniser's "${part}" lacks settings that it needs, or has them in another form than tokenizer.json has; fetch the file again.`,
+      { part },
+      { cause },
+    )
   }
 }
 
