@@ -68,6 +68,20 @@ describe('what a schema allows', () => {
     expect(accepts(rule, text)).toBe(true)
   })
 
+  it.each([
+    [{ type: ['integer', 'number'] }, '7'],
+    [{ type: ['string', 'string'] }, '"a"'],
+  ])('reads a list of %j in one way only, or the ways would multiply', (items, item) => {
+    const list = schemaRule({ type: 'array', items })
+    expect([...Buffer.from(`[${Array(12).fill(item)}`)].reduce(step, start(list)).length).toBeLessThan(10)
+  })
+
+  it('refuses a schema without end', () => {
+    let schema: JsonSchema = { type: 'null' }
+    for (let depth = 0; depth < 20_000; depth++) schema = { type: 'array', items: schema }
+    expect(() => schemaRule(schema)).toThrow('goes deeper than 100 levels')
+  })
+
   it('knows the shortest text', () => expect(rule.least).toBe(Buffer.byteLength(least) - 'ab'.length + 2))
 
   it.each([
@@ -104,7 +118,7 @@ describe('schemas that are refused, with the keyword and its place', () => {
       { type: 'object', properties: { a: { type: 'string', pattern: 'x' } } },
       /"pattern", .*string; known are .*\(at #\/properties\/a\)/,
     ],
-    [{ type: 'array', items: { $ref: '#' } }, /has no "type", "enum" or "const" \(at #\/items\)/],
+    [{ type: 'array', items: { $ref: '#' } }, /has no "type", "enum" or "const", but \$ref \(at #\/items\)/],
     [{ type: 'array' }, /has "items": missing, expected a schema/],
     [{ type: 'text' }, /has "type": "text", expected one of object, array/],
     [

@@ -81,9 +81,12 @@ const annotations = ['$schema', '$id', '$comment', 'title', 'description', 'defa
  * levels deep) and annotations.
  * Throws ModelsError `bad-schema`, which names the keyword and its place.
  */
-export function schemaRule(schema: unknown, path = '#'): Rule {
-  return new Place(schema, path).rule()
+export function schemaRule(schema: unknown): Rule {
+  return new Place(schema, '#', 0).rule()
 }
+
+/** Schemas within schemas. */
+const mostDepth = 100
 
 /** A schema within the schema. */
 class Place {
@@ -92,7 +95,9 @@ class Place {
   constructor(
     schema: unknown,
     readonly path: string,
+    readonly depth: number,
   ) {
+    if (depth > mostDepth) throw refusal(`#/…${path.slice(-40)}`, `goes deeper than ${mostDepth} levels`)
     if (!isObject(schema)) throw refusal(path, `is ${JSON.stringify(schema)}, expected an object`)
     this.schema = schema
   }
@@ -100,12 +105,20 @@ class Place {
   rule(): Rule {
     const { type, enum: values, const: value } = this.schema
     const listed = value !== undefined ? [value] : values
-    const types = type === undefined ? Object.keys(kinds) : [type].flat()
+    const named = type === undefined ? Object.keys(kinds) : [...new Set([type].flat())]
+    // A text must not be allowed in two ways: the ways of a list's items would multiply.
+    const types = named.filter((name) => name !== 'integer' || !named.includes('number'))
     const found = types.map((name) => this.#kind(name))
     if (listed !== undefined) return this.#listed(listed, found)
-    if (type === undefined || types.length === 0) throw refusal(this.path, 'has no "type", "enum" or "const"')
+    if (type === undefined || types.length === 0)
+      throw refusal(this.path, `has no "type", "enum" or "const"${this.#others()}`)
     this.#only(['type', ...found.flatMap(({ keywords }) => keywords)], `of type ${types.join(', ')}`)
     return choice(...found.map((kind) => kind.rule(this)))
+  }
+
+  /** The rule of a schema that is a part of this one. */
+  within(part: string, schema: unknown): Rule {
+    return new Place(schema, `${this.path}/${part}`, this.depth + 1).rule()
   }
 
   #listed(values: unknown, found: readonly Kind[]): Rule {
@@ -114,6 +127,11 @@ class Place {
     const allowed = values.filter((value) => found.some(({ is }) => is(value)))
     if (allowed.length === 0) throw refusal(this.path, 'allows no value: none that is listed is of its type')
     return choice(...[...new Set(allowed.map((value) => JSON.stringify(value)))].map(literal))
+  }
+
+  #others(): string {
+    const others = Object.keys(this.schema).filter((name) => name !== 'type' && !annotations.includes(name))
+    return others.length > 0 ? `, but ${others.join(', ')}` : ''
   }
 
   #kind(name: unknown): Kind {
@@ -147,7 +165,7 @@ class Place {
 function arrayRule(at: Place): Rule {
   const [min, max] = at.limits('minItems', 'maxItems')
   if (at.schema['items'] === undefined) throw at.wrong('items', 'a schema')
-  const item = schemaRule(at.schema['items'], `${at.path}/items`)
+  const item = at.within('items', at.schema['items'])
   const items = sequence(item, repeated(sequence(comma, item), Math.max(0, min - 1), max - 1))
   const content = max === 0 ? sequence() : min === 0 ? optional(items) : items
   return sequence(literal('['), content, literal(']'))
@@ -164,7 +182,7 @@ function objectRule(at: Place): Rule {
   // From the last to the first: what may follow where no property was written yet, and where one was.
   let [first, later] = [sequence(), sequence()]
   for (const name of names.toReversed()) {
-    const value = schemaRule(properties[name], `${at.path}/properties/${name}`)
+    const value = at.within(`properties/${name}`, properties[name])
     const member = sequence(literal(JSON.stringify(name)), colon, value, later)
     const [alone, after] = [member, sequence(comma, member)]
     if (required.includes(name)) [first, later] = [alone, after]
