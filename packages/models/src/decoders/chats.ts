@@ -30,7 +30,10 @@ export async function readChats(file: string): Promise<Chat[]> {
       { cause },
     )
   })
-  const chats = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parse(line, file, i + 1)]))
+  const chats = text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .flatMap((line, i) => (line.trim() === '' ? [] : [parse(line, file, i + 1)]))
   if (chats.length === 0) throw new ModelsError('bad-chats', `"${file}" holds no conversation.`, { file })
   return chats
 }

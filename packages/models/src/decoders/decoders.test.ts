@@ -52,6 +52,8 @@ describe('writing on', () => {
     const word = whole.slice(6, 9)
     const cut = await pieces('a text', { maxTokens: 30, seed: 3, stop: [word, 'not in it'] })
     expect(cut.join('')).toBe(whole.slice(0, whole.indexOf(word)))
+    const empty = await pieces('a text', { maxTokens: 30, seed: 3, stop: [''] })
+    expect(empty.join('')).toBe(whole)
   })
 
   it('counts tokens, and says what ended the text', async () => {

@@ -98,7 +98,7 @@ export class TextWriter {
     const length = Math.min(maxTokens, this.network.options.context - ids.length)
     const json = schema && new JsonText(schema, this.#vocabulary(), { ends: this.ends, length })
     const text = this.tokeniser.decodeStream()
-    const ending = new Ending(stop)
+    const ending = new Ending(stop.filter((word) => word !== ''))
     signal?.throwIfAborted()
     for await (const id of this.generator.stream(ids, {
       ...sampling,

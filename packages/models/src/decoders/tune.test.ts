@@ -129,6 +129,7 @@ describe('conversations as JSON lines', () => {
   it('are read, and refused by line', async () => {
     const line = '{"prompt": "a", "completion": "b"}'
     expect(await read(line, '', JSON.stringify(chats[0]), '')).toEqual([JSON.parse(line), chats[0]])
+    expect(await read(`\uFEFF${line}`)).toEqual([JSON.parse(line)])
     await expect(read(line, '{')).rejects.toThrow(/chats\.jsonl", line 2: is not JSON/)
     await expect(read('{"text": "a"}')).rejects.toThrow(/line 1: expected \{"messages"/)
     await expect(read('{"messages": [{"role": "user", "content": "a"}]}')).rejects.toThrow(/line 1: no message has/)

@@ -116,6 +116,8 @@ describe('tuning', () => {
     expect([0, 1].map((draw) => drawn.sides[1]![drawn.place(1, 1, integer(draw))])).toEqual(['u0', 'u5'])
     expect(() => textsOf({ kind: 'labelled', texts: ['a'], labels: ['x'] })).toThrow(/no pairs to learn from/)
     expect(() => textsOf({ kind: 'scored', first: ['a'], second: ['b'], scores: [1] })).toThrow(/nothing to learn/)
+    expect(() => textsOf({ kind: 'scored', first: [], second: [], scores: [] })).toThrow(/no examples to learn from/)
+    expect(() => textsOf({ kind: 'pairs', queries: [], answers: [] })).toThrow(/no examples to learn from/)
   })
 })
 

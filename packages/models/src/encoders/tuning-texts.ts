@@ -15,7 +15,11 @@ export interface Drawn {
   place(side: number, row: number, random: Random): number
 }
 
+/** Throws ModelsError `no-pairs` where there is nothing to learn from. */
 export function textsOf(examples: EmbeddingExamples): Drawn {
+  const { length } =
+    examples.kind === 'pairs' ? examples.queries : examples.kind === 'scored' ? examples.first : examples.texts
+  if (length === 0) throw new ModelsError('no-pairs', 'There are no examples to learn from.')
   if (examples.kind === 'pairs') return pairs(examples)
   return examples.kind === 'scored' ? scored(examples) : labelled(examples)
 }

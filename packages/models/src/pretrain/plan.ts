@@ -51,7 +51,10 @@ export async function plannedSteps(
   }
   if (state === undefined) return measure()
   const file = join(state, 'plan.json')
-  const known = await readFile(file, 'utf8').then(JSON.parse, () => undefined)
+  // There is none yet, or one that was being written when the program was killed, before the first update.
+  const known = await readFile(file, 'utf8')
+    .then(JSON.parse)
+    .catch(() => undefined)
   if (known?.key === key) return known.steps
   const steps = await measure()
   await mkdir(state, { recursive: true })

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GraphBuilder, tensorOf } from '@volant/graph'
@@ -198,13 +198,25 @@ describe('pre-training', () => {
     expect(bytes('resumed').equals(bytes('whole'))).toBe(true)
   })
 
+  it('times again where it was killed while it wrote down its plan', async () => {
+    const state = join(folder, 'torn')
+    mkdirSync(state)
+    writeFileSync(join(state, 'plan.json'), '{"key":"12')
+    const { steps } = await pretrain({ ...small, architecture: 'bert', steps: undefined, minutes: 0.01, state })
+    expect(JSON.parse(readFileSync(join(state, 'plan.json'), 'utf8')).steps).toBe(steps)
+  })
+
   it.each<[Partial<PretrainSettings>, RegExp]>([
     [{ architecture: 'rnn' }, /"rnn" cannot be pre-trained; those that can are bert, roberta, electra, gpt2, llama/],
     [{ texts: () => [] }, /no text to learn from/],
     [{ texts: () => ['the red fox'] }, /less than one row of 14/],
     [{ vocabulary: 5000 }, /The texts give a vocabulary of \d+ tokens, not 5000/],
     [{ heads: 5 }, /width of 32 cannot be divided by 5 heads/],
-    [{ minutes: 1 }, /minutes or steps/],
+    [{ context: 2 }, /context of 2 has no room for a text; take at least 3/],
+    [{ minutes: 1 }, /minutes, .* or steps, .*: one of the two/],
+    [{ minutes: 0, steps: undefined }, /minutes, a number above 0/],
+    [{ steps: 0 }, /steps, a whole number of at least 1/],
+    [{ steps: 1, learningRate: 1e9 }, /loss of the rows held out is NaN; take a lower learning rate/],
   ])('refuses %j', async (other, message) => {
     await expect(pretrain({ ...small, architecture: 'bert', ...other })).rejects.toThrow(message)
   })

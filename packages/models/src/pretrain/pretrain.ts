@@ -52,16 +52,18 @@ const every = 200
  * llama); new, with a tokeniser made of the texts, or going on from a base. The weights with the lowest loss on rows held out are kept.
  *
  * @throws ModelsError `too-few-texts`, `unknown-architecture`, `other-architecture`, `vocabulary-too-large`, `bad-sizes`,
- * `bad-budget`; the reason of `signal`
+ * `bad-budget`, `diverged`; the reason of `signal`
  */
 export async function pretrain(settings: PretrainSettings): Promise<Pretrained> {
   const started = performance.now()
   const { minutes, steps: wanted, onEvent, seed, signal, state } = settings
-  if ((minutes === undefined) === (wanted === undefined))
-    throw new ModelsError('bad-budget', 'Pre-training needs minutes or steps, one of the two.', {
-      minutes,
-      steps: wanted,
-    })
+  const isCount = Number.isSafeInteger(wanted) && wanted! >= 1
+  if (!((minutes === undefined && isCount) || (wanted === undefined && minutes! > 0)))
+    throw new ModelsError(
+      'bad-budget',
+      'Pre-training needs minutes, a number above 0, or steps, a whole number of at least 1: one of the two.',
+      { minutes, steps: wanted },
+    )
   const start = await startOf(settings)
   const { objective, tokeniser } = start
   const pack = async (corpus: PretrainSettings['texts']) => {
@@ -96,6 +98,8 @@ export async function pretrain(settings: PretrainSettings): Promise<Pretrained> 
   const checkpoint = state === undefined ? undefined : { file: join(state, 'training'), every, key }
   const trained = await train({ ...run(steps), checkpoint, onEvent })
   const { score: loss, ...others } = trained.history[trained.bestEpoch - 1]!.validation!
+  if (!Number.isFinite(loss))
+    throw new ModelsError('diverged', `The loss of the rows held out is ${loss}; take a lower learning rate.`, { loss })
   return {
     architecture: start.architecture,
     base: start.base,

@@ -37,6 +37,9 @@ export interface Start {
 const usualVocabulary = 8000
 const usual: Sizes = { layers: 4, width: 256, heads: 4, context: 128 }
 
+/** Tokens of a row of an encoder: its first, its last, and one to learn from. */
+const leastRow = 3
+
 /** A new network with a tokeniser of its own, or the base. */
 export const startOf = (settings: PretrainSettings): Promise<Start> =>
   settings.base === undefined ? fromNothing(settings) : fromBase(settings, settings.base)
@@ -81,7 +84,7 @@ const defined = ({ layers, width, heads, context }: PretrainSettings): Partial<S
   Object.fromEntries(Object.entries({ layers, width, heads, context }).filter(([, value]) => value !== undefined))
 
 function checkSizes({ width, heads }: Sizes): void {
-  if (width % heads === 0 && (width / heads) % 2 === 0) return
+  if (heads < 1 || (width % heads === 0 && (width / heads) % 2 === 0)) return
   throw new ModelsError(
     'bad-sizes',
     `A width of ${width} cannot be divided by ${heads} heads into even parts; take a width that is a multiple of ${2 * heads}.`,
@@ -143,6 +146,10 @@ async function encoderStart(description: EncoderDescription, begin: Begin): Prom
   const network = { ...options, dropout, attentionDropout: dropout }
   const tokeniser = new Tokeniser(description.tokeniser)
   const length = Math.min(begin.context, description.longest)
+  if (length < leastRow)
+    throw new ModelsError('bad-sizes', `A context of ${length} has no room for a text; take at least ${leastRow}.`, {
+      context: length,
+    })
   const frame = {
     length,
     first: endOf(tokeniser, tokeniser.special.cls),

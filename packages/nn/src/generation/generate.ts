@@ -66,7 +66,10 @@ export class TextGenerator {
     checkSampling(options)
     const { length, stop = [], seed = 0, cache = true, adapter } = options
     const empty = prompts.findIndex((prompt) => prompt.length === 0)
-    if (empty >= 0) throw new NnError('empty-prompt', `Generation: prompt ${empty} has no token`, { prompt: empty })
+    if (empty >= 0)
+      throw new NnError('empty-prompt', `Generation: prompt ${empty} has no token; give at least one`, {
+        prompt: empty,
+      })
     const sequences = prompts.map((prompt) => [...prompt])
     const randoms = prompts.map((_, row) => new Random(seed, `generate/${row}`))
     const ended = prompts.map(() => false)

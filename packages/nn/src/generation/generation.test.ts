@@ -138,6 +138,11 @@ describe('sampling', () => {
     expect(shares({ topP: 0.6 })).toEqual([0, 1, 0, 0])
     expect(shares({ topP: 0.7 })).toEqual([0, 0.75, 0.25, 0])
   })
+  it.each([{ temperature: 0 }, {}, { topK: 1 }])('refuses logits that are no numbers: %j', (options) => {
+    const logits = Float32Array.of(1, Number.NaN, 2)
+    expect(() => sampleToken(logits, options, new Random(1))).toThrow(/the logits are not numbers/)
+  })
+
   it('makes tokens seen before less likely', () => {
     // log 0.6 becomes 2 log 0.6: 0.36 against 0.4 of the others.
     expect(shares({ repetitionPenalty: 2 }, [1, 1])[1]).toBeCloseTo(0.36 / 0.76, 1)

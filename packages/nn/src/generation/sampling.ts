@@ -24,7 +24,10 @@ export function checkSampling(options: SamplingOptions): void {
   if (!(repetitionPenalty >= 1)) refuse('repetitionPenalty', repetitionPenalty, 'a number of at least 1')
 }
 
-/** Draws a token by its logits [vocabulary]; `seen` are the tokens that the repetition penalty meets. Equal logits: the first wins. */
+/**
+ * Draws a token by its logits [vocabulary]; `seen` are the tokens that the repetition penalty meets. Equal logits: the first wins.
+ * Throws NnError `not-finite` where logits are no numbers.
+ */
 export function sampleToken(
   logits: Float32Array,
   options: SamplingOptions,
@@ -32,6 +35,8 @@ export function sampleToken(
   seen: Iterable<number> = [],
 ): number {
   const { temperature = 1, repetitionPenalty = 1 } = options
+  if (logits.includes(Number.NaN))
+    throw new NnError('not-finite', 'Generation: the logits are not numbers (NaN); weights or an adapter are damaged')
   const scores = penalise(logits, seen, repetitionPenalty)
   if (temperature === 0) return largestOf(scores)
   const tokens = candidates(scores, options)
