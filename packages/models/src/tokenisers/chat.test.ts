@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { askPython, python, runPython } from '../../test/python.js'
 import { byteCharacters } from './byte-level.js'
-import { type ChatMessage, ChatTemplate } from './chat.js'
+import { type ChatMessage, ChatTemplate, templateSources } from './chat.js'
 import { byteLevelModel } from './convert/byte-level-bpe.js'
 import { fromGguf } from './convert/gguf.js'
 import { specialToken, tokenizerJson } from './json.js'
@@ -88,8 +88,19 @@ describe('a chat template', () => {
     expect([both.render([user('')]), both.render([user('')], { tools: [{ name: 'add' }] })]).toEqual(['plain', 'add'])
   })
 
+  it('counts as Jinja does, but not without end', () => {
+    const written = (source: string) => new ChatTemplate({ default: source }, {}).render([])
+    expect(written('{{ range(3) | join }} {{ range(5, 1, -2) | join }} {{ range(2, 2) | join }}')).toBe('012 53 ')
+    const nested = '{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}'
+    for (const source of ['{{ range(1000000000) }}', nested, '{{ range(1, 2, 0) }}'])
+      expect(() => written(source)).toThrow(/refuses a conversation of no messages/)
+  })
+
   it('is refused where it is missing or broken, and says why it refuses a conversation', () => {
     expect(() => new ChatTemplate({}, {}).render([])).toThrow(/has no chat template \(chat_template in/)
+    expect(templateSources([null, { name: 'default', template: 3 }, { name: 'tool_use', template: 'x' }])).toEqual({
+      tool_use: 'x',
+    })
     expect(() => templateOf('{% if %}').render([])).toThrow(/chat template is not valid Jinja/)
     expect(() => templateOf(templates.brackets).render([assistant('x')])).toThrow(
       /refuses a conversation of assistant: .*roles must alternate/,

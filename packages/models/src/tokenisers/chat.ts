@@ -44,6 +44,7 @@ export class ChatTemplate {
         tools: tools ?? null,
         documents: null,
         add_generation_prompt: addGenerationPrompt,
+        counted_range: countedRange(),
       })
     } catch (cause) {
       const roles = messages.map((message) => message.role).join(', ') || 'no messages'
@@ -122,12 +123,29 @@ export class ChatTemplate {
   }
 }
 
+/** Numbers that the ranges of a template may have together. */
+const mostNumbers = 100_000
+
+/** Jinja's `range` for one text. A template comes with a model's files: it may not take all memory or time there is. */
+function countedRange() {
+  let left = mostNumbers
+  return (first: number, second?: number, step = 1): number[] => {
+    const [start, stop] = second === undefined ? [0, first] : [first, second]
+    const length = Math.max(0, Math.ceil((stop - start) / step))
+    left -= length
+    if (!(left >= 0)) throw new Error(`its ranges have more than ${mostNumbers} numbers`)
+    return Array.from({ length }, (_, i) => start + i * step)
+  }
+}
+
 /** A character of the private use area that no text has. */
 const mark = '\uE0F1'
 
 function parse(source: string): Template {
   try {
-    return new Template(source)
+    const template = new Template(source)
+    template.parsed.body.unshift(...new Template('{% set range = counted_range %}').parsed.body)
+    return template
   } catch (cause) {
     throw new ModelsError(
       'chat-template-broken',
@@ -142,7 +160,9 @@ function parse(source: string): Template {
 export function templateSources(chatTemplate: unknown): Record<string, string> {
   if (typeof chatTemplate === 'string') return { default: chatTemplate }
   if (!Array.isArray(chatTemplate)) return {}
-  return Object.fromEntries(chatTemplate.map(({ name, template }) => [name, template]))
+  return Object.fromEntries(
+    chatTemplate.flatMap((one) => (typeof one?.template === 'string' ? [[one.name, one.template]] : [])),
+  )
 }
 
 /** How many elements two lists or texts share at their beginnings. */
