@@ -75,6 +75,26 @@ describe('distillation of an encoder', () => {
     expect(agreement.before).toBeCloseTo(1, 5)
   })
 
+  it('goes on where it was stopped, with the same texts only', async () => {
+    const stop = new AbortController()
+    const settings = { teacher, texts, epochs: 2, seed: 1, checkpoint: join(folder, 'run') }
+    const onEvent = ({ type }: DistilEvent) => type === 'epoch' && stop.abort()
+    await expect(distilEncoder({ ...settings, signal: stop.signal, onEvent })).rejects.toThrow('abort')
+    await expect(distilEncoder({ ...settings, texts: texts.toReversed() })).rejects.toMatchObject({ code: 'other-run' })
+    const steps: number[] = []
+    await distilEncoder({ ...settings, onEvent: (event) => event.type === 'step' && steps.push(event.step) })
+    expect(steps[0]).toBe(11)
+  })
+
+  it('takes no layers out of a teacher whose layers are not alike', async () => {
+    const { description, weights } = teacher
+    const renamed = async () =>
+      new Map([...(await weights())].map(([path, tensor]) => [path.replace('encoder.layers', 'layers'), tensor]))
+    await expect(
+      distilEncoder({ teacher: { description, weights: renamed }, texts, layers: 1, seed: 1 }),
+    ).rejects.toThrow(/layers .* of the architecture "bert" are not alike/)
+  })
+
   it('refuses too few texts and more layers than there are, each in a sentence', async () => {
     await expect(distilEncoder({ teacher, texts: texts.slice(0, 10), seed: 1 })).rejects.toThrow('10 are too few')
     await expect(distilEncoder({ teacher, texts, layers: 3, seed: 1 })).rejects.toThrow(

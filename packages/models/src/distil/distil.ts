@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { greater, type Tensor } from '@volant/graph'
 import {
   adamW,
@@ -151,11 +152,18 @@ async function learn(
     clip: 1,
     seed,
     threads,
-    checkpoint: checkpoint === undefined ? undefined : { file: checkpoint, every: 200, key: description.base.sha256 },
+    checkpoint: checkpoint === undefined ? undefined : { file: checkpoint, every: 200, key: keyOf(student, texts) },
     signal,
     onEvent,
   })
   return parameters
+}
+
+/** What a checkpoint is bound to besides the program: the teacher and the texts. */
+function keyOf({ description }: Student, texts: readonly string[]): string {
+  const hash = createHash('sha256').update(description.base.sha256)
+  for (const text of texts) hash.update(JSON.stringify(text))
+  return hash.digest('hex')
 }
 
 /** Noise would only blur what the student sees of its teacher, who answers without. */

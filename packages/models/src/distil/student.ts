@@ -36,6 +36,12 @@ export async function studentOf(teacher: PretrainedEncoder, settings: StudentSet
     ...(layers !== all && { [layersKey(description)]: layers }),
   }
   const taken = await teacher.weights()
+  if (layers !== all && ![...taken.keys()].some((path) => layerPattern.test(path)))
+    throw new ModelsError(
+      'bad-student',
+      `A student of ${layers} layers was asked for, but those of the architecture "${description.config['model_type']}" are not alike, so none can be left out; ask for a smaller vocabulary only, or take another teacher.`,
+      { layers, teacher: all },
+    )
   const isShared = ![...taken.keys()].some((path) => layerOf(path) === 1)
   const from = Array.from({ length: layers }, (_, layer) => Math.floor(((layer + 1) * all) / layers) - 1)
   const weights = new Map<string, Tensor>()
