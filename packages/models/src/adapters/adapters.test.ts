@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -296,7 +296,7 @@ describe('refuses by name', () => {
     await expect(readAdapter(path.join(fixtures, 'bert-lora'), base)).rejects.toThrow(
       'the network has an adapter at "encoder.',
     )
-    await expect(hashWeights(fixtures)).rejects.toThrow('holds no weights')
+    await expect(hashWeights(fixtures)).rejects.toThrow('holds none of them: model.safetensors')
   })
 
   it('adapters of several kinds in one file', async () => {
@@ -314,9 +314,16 @@ it('knows a base by the sha256 of its weight file, or of the list of several', a
   const shards = await mkdtemp(path.join(folder, 'shards-'))
   for (const name of ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'])
     await cp(path.join(bases, 'bert', 'model.safetensors'), path.join(shards, name))
+  const map = { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' }
+  await writeFile(path.join(shards, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }))
   const several = await hashWeights(shards)
   await writeFile(path.join(shards, 'model-00002-of-00002.safetensors'), 'changed')
   const all = [alone, several, await hashWeights(shards)]
   for (const hash of all) expect(hash).toMatch(/^[0-9a-f]{64}$/)
   expect(new Set(all).size).toBe(3)
+  await rm(path.join(shards, map.b))
+  await expect(hashWeights(shards)).rejects.toThrow(/shard "model-00002-of-00002.safetensors" .* is missing/)
+  await rename(path.join(shards, map.a), path.join(shards, 'other.safetensors'))
+  await rm(path.join(shards, 'model.safetensors.index.json'))
+  expect(await hashWeights(shards)).toBe(alone)
 })

@@ -29,9 +29,18 @@ export async function openSharded(
   }
 }
 
+/** The files that an index names, in order. Throws ModelsError `shard-missing`. */
+export async function shardsOf(index: string): Promise<string[]> {
+  const [missing] = await missingShards(index)
+  if (missing !== undefined) throw shardMissing(index, missing)
+  return namesOf(await readIndex(index))
+}
+
+const namesOf = (weightMap: ReadonlyMap<string, string>): string[] => [...new Set(weightMap.values())].sort()
+
 /** The shards that an index names and that are not beside it. */
 export async function missingShards(index: string): Promise<string[]> {
-  const names = [...new Set((await readIndex(index)).values())]
+  const names = namesOf(await readIndex(index))
   const there = await Promise.all(
     names.map((name) => stat(path.join(path.dirname(index), name)).catch(() => undefined)),
   )
@@ -64,14 +73,17 @@ async function openShard(index: string, name: string): Promise<RandomAccessFile>
     return await RandomAccessFile.open(path.join(path.dirname(index), name))
   } catch (error) {
     if (!(error instanceof ModelsError) || error.code !== 'weights-missing') throw error
-    throw new ModelsError(
-      'shard-missing',
-      `The shard "${name}" that "${index}" names is missing; fetch the model again.`,
-      { index, shard: name },
-      { cause: error },
-    )
+    throw shardMissing(index, name, error)
   }
 }
+
+const shardMissing = (index: string, name: string, cause?: unknown) =>
+  new ModelsError(
+    'shard-missing',
+    `The shard "${name}" that "${index}" names is missing; fetch the model again.`,
+    { index, shard: name },
+    { cause },
+  )
 
 function gather(
   index: string,

@@ -1,5 +1,4 @@
-import type { Context, Inputs } from '@volant/nn'
-import { type GPT, nextTokenLoss } from '@volant/nn'
+import { type Context, type GPT, type Inputs, nextTokenLoss } from '@volant/nn'
 import { idsOf, type Objective } from './objective.js'
 
 const inputs = {

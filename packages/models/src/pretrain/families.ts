@@ -52,9 +52,7 @@ const families: Readonly<Record<string, Family>> = {
     task: 'masked',
     model: 'BertForMaskedLM',
     tokeniser: { kind: 'wordpiece', lowerCase: true },
-    config: (sizes, tokeniser) => ({
-      ...bertLike(sizes, tokeniser),
-    }),
+    config: bertLike,
     head: {
       'head.dense': 'cls.predictions.transform.dense',
       'head.norm': 'cls.predictions.transform.LayerNorm',
