@@ -74,7 +74,7 @@ export class Emitter {
     domain = '',
   ): readonly string[] {
     const typed = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, attribute(value)]))
-    const key = `${opType}|${inputs.join(',')}|${outputs}|${JSON.stringify(typed, withTensorBytes)}`
+    const key = `${domain}|${opType}|${inputs.join(',')}|${outputs}|${JSON.stringify(typed, withTensorBytes)}`
     const known = this.#recall(key)
     if (known) return known
     const names = this.#append(opType, inputs, outputs, typed, domain)
