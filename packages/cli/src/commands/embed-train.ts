@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { VolantError } from '@volant/data'
 import type { VectorReport } from '@volant/fields'
 import { type PretrainedEncoder, TextEmbedder, tuneEncoder, writeEncoder } from '@volant/models'
 import { command } from '../command.js'
