@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { ownBase } from '@volant/models'
 import { type Example, type ExampleName, examples, type NetworkOf } from './examples.js'
 
 /** What an example can be told; what is undefined was not given. */
@@ -15,7 +14,7 @@ export interface Options<Network extends string = string> {
   readonly threads: number | undefined
   readonly network: Network | undefined
   readonly checkpoint: string | undefined
-  /** A pretrained encoder: the name of one that comes with Volant, or a model folder. */
+  /** A pretrained encoder: the name of one that comes with Volant, a model folder, or a name on the hub. */
   readonly base: string | undefined
 }
 
@@ -56,10 +55,10 @@ const flags = {
     read: (text) => (/^\d*\.?\d+$/.test(text) && Number(text) > 0 ? Number(text) : undefined),
   },
   base: {
-    value: 'FOLDER',
-    about: 'of the pretrained encoder (default english, which comes with Volant)',
-    expected: 'english or a model folder',
-    read: (text) => (ownBase(text) !== undefined || existsSync(join(text, 'config.json')) ? text : undefined),
+    value: 'MODEL',
+    about: 'the pretrained encoder: a folder, or a name on the hub (default english, which comes with Volant)',
+    expected: 'a folder or a name',
+    read: (text) => (text === '' ? undefined : text),
   },
   checkpoint: {
     value: 'FILE',

@@ -1,8 +1,8 @@
-// npm run example -- wnut17 [--base FOLDER]: names in English messages, by word: a pretrained encoder, linear, CRF. A word stands
+// npm run example -- wnut17 [--base MODEL]: names in English messages, by word: a pretrained encoder, linear, CRF. A word stands
 // where its first token does (Devlin et al. 2019, "BERT").
 import { join } from 'node:path'
 import { gather, reshape, type Tensor, tensorOf, type Value } from '@volant/graph'
-import { encoderNetwork, openEncoder, ownBase, Tokeniser } from '@volant/models'
+import { encoderNetwork, locateModel, openEncoder, Tokeniser } from '@volant/models'
 import {
   adamW,
   type Context,
@@ -27,7 +27,7 @@ import { withWeights } from './with-weights.js'
 
 const options = readOptions('wnut17')
 const name = options.base ?? 'english'
-const encoder = await openEncoder(ownBase(name) ?? name, name)
+const encoder = await openEncoder(await locateModel(name), name)
 const tokeniser = new Tokeniser(encoder.description.tokeniser)
 const [training, valid, test] = ['train', 'valid', 'test'].map((part) =>
   readTagged(join(options.data, 'wnut17', `${part}.jsonl`)),

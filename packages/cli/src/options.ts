@@ -172,7 +172,7 @@ export const optionTable = {
   },
   base: {
     flags: '--base <model>',
-    description: 'pretrained model to start from: a folder, or a name on the hub',
+    description: 'pretrained model to start from: english (ours), a folder, or a name on the hub',
     parse: text,
   },
   timeLimit: {

@@ -2,7 +2,7 @@ export { hashWeights } from './adapters/base.js'
 export { type AdapterBase, type LoadedAdapter, type NamedArchitecture, readAdapter } from './adapters/read.js'
 export { type WrittenAdapter, writeAdapter } from './adapters/write.js'
 export type { EncoderInputs, EncoderNetwork } from './architectures/architecture.js'
-export { ownBase, ownBases } from './bases/own.js'
+export { ownBases } from './bases/own.js'
 export type { JsonSchema } from './constraints/json-schema.js'
 export { type Adapted, readDecoderAdapter, writeMergedDecoder } from './decoders/adapter.js'
 export {

@@ -11,15 +11,14 @@ import {
   openEncoder,
   type PretrainedEncoder,
   partsOf,
-  pullModel,
   type Student,
   writeEncoder,
 } from '@volant/models'
 import { command } from '../command.js'
+import { locate, publicName } from '../locate.js'
 import type { OptionValues } from '../options.js'
 import { checkFolder } from '../out.js'
 import { sizeText, timeText } from '../terminal/chart.js'
-import { pullProgress } from '../terminal/pull-progress.js'
 import { type TaskProgress, taskProgress } from '../terminal/task-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
@@ -122,17 +121,9 @@ async function openTeacher(
   name: string,
   terminal: Terminal,
 ): Promise<{ encoder: PretrainedEncoder; licence: string | null }> {
-  const progress = pullProgress(terminal)
-  try {
-    const folder = existsSync(name)
-      ? name
-      : (await pullModel(name, { onProgress: progress.onProgress, signal: terminal.signal })).folder
-    const { licence } = await describeModel(folder)
-    // The path of a folder of this machine is nobody else's business.
-    return { encoder: await openEncoder(folder, existsSync(name) ? path.basename(path.resolve(name)) : name), licence }
-  } finally {
-    progress.end()
-  }
+  const folder = await locate(name, terminal)
+  const { licence } = await describeModel(folder)
+  return { encoder: await openEncoder(folder, publicName(name)), licence }
 }
 
 /** The parts of all texts, each once, in an order by the seed. */

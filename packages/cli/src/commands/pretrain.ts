@@ -3,13 +3,13 @@ import { rm, rmdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { readTexts, VolantError } from '@volant/data'
-import { describeModel, type Pretrained, pretrain, pretrainable, pullModel } from '@volant/models'
+import { describeModel, type Pretrained, pretrain, pretrainable } from '@volant/models'
 import { command } from '../command.js'
+import { locate, publicName } from '../locate.js'
 import type { OptionValues } from '../options.js'
 import { checkFolder } from '../out.js'
 import { sizeText, timeText } from '../terminal/chart.js'
 import { pretrainProgress } from '../terminal/pretrain-progress.js'
-import { pullProgress } from '../terminal/pull-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
 
@@ -61,7 +61,7 @@ export const pretrainCommand = command({
     checkUsage(given)
     const { out, force } = given
     await checkFolder(out!, force)
-    const folder = given.base && (await folderOf(given.base, terminal))
+    const folder = given.base && (await locate(given.base, terminal))
     const made = await make(files as string[], { ...given, base: folder }, terminal)
     const report = reportOf(made, given)
     await made.save(out!, cardOf(report))
@@ -82,17 +82,6 @@ function checkUsage({ arch, base, out, minutes, steps, ...sizes }: Given): void 
   if (base)
     for (const name of ['vocabulary', 'layers', 'width', 'heads'] as const)
       if (sizes[name] !== undefined) throw new Usage(`--${name} is that of the base: leave it out`)
-}
-
-/** The folder of a base, fetched from the hub where it is not here. */
-async function folderOf(base: string, terminal: Terminal): Promise<string> {
-  if (existsSync(base)) return base
-  const progress = pullProgress(terminal)
-  try {
-    return (await pullModel(base, { onProgress: progress.onProgress, signal: terminal.signal })).folder
-  } finally {
-    progress.end()
-  }
 }
 
 /** Beside the result, to go on from after Ctrl-C. */
@@ -147,12 +136,10 @@ async function make(files: readonly string[], given: Given, terminal: Terminal):
 
 function reportOf({ save: _, history, base, ...made }: Pretrained, given: Given) {
   const { loss, generator } = made.validation
-  // The path of a folder of this machine is nobody else's business.
-  const name = given.base && existsSync(given.base) ? path.basename(path.resolve(given.base)) : given.base
   return {
     model: path.resolve(given.out!),
     ...made,
-    base: base ? { ...base, name: name! } : null,
+    base: base ? { ...base, name: publicName(given.base!) } : null,
     perplexity: Math.exp(generator ?? loss),
     history: history.map(({ step, loss: learnt, validation }) => ({
       step,

@@ -3,7 +3,6 @@ import path from 'node:path'
 import { command } from '../command.js'
 import { consoleFolder } from '../console-folder.js'
 import { type OptionValues, models as readModel } from '../options.js'
-import { pullProgress } from '../terminal/pull-progress.js'
 import { Stopped, type Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
 
@@ -89,16 +88,13 @@ function withAdapters(models: Models, given: OptionValues<'adapter'>['adapter'] 
 
 /** Fetches what is on the hub before the server starts. It starts also without: requests for the model then say why. */
 async function fetchModels(models: Models, terminal: Terminal): Promise<void> {
-  const { locateModel } = await import('@volant/models')
+  const { locate } = await import('../locate.js')
   for (const { name, source } of models) {
-    const progress = pullProgress(terminal)
     try {
-      await locateModel(source, { onProgress: progress.onProgress, signal: terminal.signal })
+      await locate(source, terminal)
     } catch (error) {
       if (terminal.signal.aborted) throw new Stopped()
       terminal.note(`volant: the model "${name}" is not there yet: ${(error as Error).message}`)
-    } finally {
-      progress.end()
     }
   }
 }

@@ -1,22 +1,14 @@
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { openEncoder, type PretrainedEncoder, pullModel, TextEmbedder, withEncoderAdapter } from '@volant/models'
+import { openEncoder, type PretrainedEncoder, TextEmbedder, withEncoderAdapter } from '@volant/models'
+import { locate } from '../locate.js'
 import type { OptionValues } from '../options.js'
-import { pullProgress } from '../terminal/pull-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { Usage } from '../usage.js'
 
-/** The encoder of a folder that is there, else of the hub, fetched unless the cache has it. */
+/** The encoder of a base that comes with this program, of a folder that is there, else of the hub. */
 export async function openBase(base: string | undefined, terminal: Terminal): Promise<PretrainedEncoder> {
-  if (base === undefined) throw new Usage('--base is needed: a model folder, or a name on the hub')
-  if (existsSync(base)) return openEncoder(base)
-  const progress = pullProgress(terminal)
-  try {
-    const { folder } = await pullModel(base, { onProgress: progress.onProgress, signal: terminal.signal })
-    return await openEncoder(folder, base)
-  } finally {
-    progress.end()
-  }
+  if (base === undefined) throw new Usage('--base is needed: english, a model folder, or a name on the hub')
+  return openEncoder(await locate(base, terminal), base)
 }
 
 /** What turns texts into vectors by the options of a command. */

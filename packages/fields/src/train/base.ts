@@ -1,14 +1,5 @@
-import { existsSync } from 'node:fs'
 import { VolantError } from '@volant/data'
-import {
-  ModelsError,
-  openEncoder,
-  ownBase,
-  ownBases,
-  type PretrainedEncoder,
-  pullModel,
-  Tokeniser,
-} from '@volant/models'
+import { locateModel, ModelsError, openEncoder, ownBases, type PretrainedEncoder, Tokeniser } from '@volant/models'
 import { inputType } from '../registry.js'
 import type { Spec } from '../spec/schema.js'
 import type { Dataset } from './dataset.js'
@@ -26,11 +17,9 @@ export async function openBase(
 ): Promise<PretrainedEncoder | undefined> {
   if (base === undefined) return undefined
   try {
-    const own = ownBase(base)
-    if (own !== undefined) return await openEncoder(own, base)
-    if (baseFolders && existsSync(base)) return await openEncoder(base)
     progress.enter('read', `Looking for ${base}`)
-    const { folder } = await pullModel(base, {
+    const folder = await locateModel(base, {
+      paths: baseFolders,
       signal,
       onProgress: ({ bytes, total }) => progress.advance(total > 0 ? bytes / total : 0),
     })

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ownBase } from '../bases/own.js'
 import { startHub, type TestHub } from '../testing/hub.js'
 import { locateModel } from './locate.js'
 
@@ -22,6 +23,11 @@ it('takes what is at a path, and never looks on the hub for what is plainly a pa
   for (const source of [tmpdir(), '/not/there', './not/there', '../x'])
     expect(await locateModel(source, { settings })).toBe(source)
   expect(hub.requests).toEqual([])
+})
+
+it('knows the bases that come with this program, and takes no path where none may be named', async () => {
+  expect(await locateModel('english', { settings, paths: false })).toBe(ownBase('english'))
+  await expect(locateModel(tmpdir(), { settings, paths: false })).rejects.toThrow(/ is not to be had from the hub: ./)
 })
 
 it('fetches one file of a name on the hub', async () => {

@@ -1,26 +1,33 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
+import { ownBase } from '../bases/own.js'
 import { ModelsError } from '../errors.js'
 import { type PullOptions, pullModel } from './pull.js'
 
+export interface LocateOptions extends Pick<PullOptions, 'revision' | 'file' | 'onProgress' | 'signal' | 'settings'> {
+  /** Whether a path of this machine may be named; default true. */
+  readonly paths?: boolean
+}
+
 /**
- * The folder or the file of a model: what is at this path, else it is a name on the hub (`organisation/name`, or
- * `organisation/name/file.gguf`), which is fetched unless the cache has it. Throws ModelsError `model-not-found`.
+ * The folder or the file of a model: a base that comes with this program by its name, else what is at this path, else it is a name
+ * on the hub (`organisation/name`, or `organisation/name/file.gguf`), which is fetched unless the cache has it. Throws ModelsError
+ * with the code of what failed on the hub, else `model-not-found`; the reason of `signal`.
  */
-export async function locateModel(
-  source: string,
-  options: Pick<PullOptions, 'onProgress' | 'signal' | 'settings'> = {},
-): Promise<string> {
-  if (existsSync(source) || path.isAbsolute(source) || /^\.{1,2}[\\/]/.test(source)) return source
-  const [, id = source, file] = /^([^/]+\/[^/]+)\/([^/]+\.gguf)$/.exec(source) ?? []
+export async function locateModel(source: string, { paths = true, ...options }: LocateOptions = {}): Promise<string> {
+  const own = ownBase(source)
+  if (own !== undefined) return own
+  if (paths && (existsSync(source) || path.isAbsolute(source) || /^\.{1,2}[\\/]/.test(source))) return source
+  const [, id = source, file = options.file] = /^([^/]+\/[^/]+)\/([^/]+\.gguf)$/.exec(source) ?? []
   try {
-    const { folder } = await pullModel(id, { ...options, ...(file && { file }) })
-    return file ? path.join(folder, file) : folder
+    const { folder } = await pullModel(id, { ...options, ...(file !== undefined && { file }) })
+    return file?.endsWith('.gguf') ? path.join(folder, file) : folder
   } catch (cause) {
     options.signal?.throwIfAborted()
+    const { code = 'model-not-found', message } = cause as Partial<ModelsError> & Error
     throw new ModelsError(
-      'model-not-found',
-      `"${source}" is no folder or file here, and cannot be had from the hub: ${(cause as Error).message}`,
+      code,
+      `"${source}" is ${paths ? 'no folder or file here, and cannot be had from' : 'not to be had from'} the hub: ${message}`,
       { source },
       { cause },
     )
