@@ -2,7 +2,7 @@ import { add, cast } from '../functions/elementwise.js'
 import { gru, lstm, type Recurrent, rnn } from '../functions/recurrent.js'
 import { fill, pad, reshape, slice, transpose } from '../functions/shape.js'
 import type { Value } from '../graph.js'
-import { cells, gatesOf } from '../ops/recurrent-cells.js'
+import { cells } from '../ops/recurrent-cells.js'
 import type { ImportContext, ImportRule } from './import-context.js'
 
 /** ONNX's recurrent ops hold all directions in one tensor, the weights lying the other way round than ours. */
@@ -10,7 +10,7 @@ const recurrent =
   (name: keyof typeof cells): ImportRule =>
   (c) => {
     const cell = cells[name]
-    const G = gatesOf(cell)
+    const G = cell.gates
     refuse(c, name)
     const [x, weights, recurrents] = [c.value(0), c.value(1), c.value(2)]
     const [T, B] = x.shape

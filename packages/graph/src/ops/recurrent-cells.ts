@@ -6,19 +6,18 @@ import { product } from './recurrent-steps.js'
  * lie as recurrent-steps.ts says.
  */
 export interface Cell {
-  /** Widths of the products with input and state, in widths of the state; each has an activation of its own. */
-  readonly parts: readonly number[]
+  /** How many times the state's width its products are wide. */
+  readonly gates: number
   /** 2 with a cell state beside the hidden one. */
   readonly states: 1 | 2
-  /** Whether the last part has a bias of its own inside the recurrent product. */
+  /** Whether the last gate has a bias of its own inside the recurrent product. */
   readonly candidateBias: boolean
   /** How many sequences a step keeps for the slopes. */
   readonly saved: number
-  step(emit: Emitter, states: Names, step: Step): { states: string[]; saved: string[] }
-  /** The hidden states of all steps, of rows that last; as outputs of the steps each would be copied. */
-  hidden(emit: Emitter, saved: Names): string
+  /** `next` is the hidden state of rows that last. */
+  step(emit: Emitter, states: Names, step: Step): { next: string; states: string[]; saved: string[] }
   /** What the gradients are multiplied with, of all steps at once. */
-  slopes(emit: Emitter, hidden: string, saved: Names): string[]
+  slopes(emit: Emitter, saved: Names): string[]
   /** From the gradients of the new states to those of the old ones, of the gates, and of a candidate's recurrent product. */
   back(emit: Emitter, d: Names, slopes: Names, back: Back): { states: string[]; gates: string; candidate?: string }
 }
@@ -26,39 +25,38 @@ export interface Cell {
 type Names = readonly string[]
 
 interface Step {
-  /** Of each part what `operand` is multiplied with, [width, H + I + 1]. */
-  matrices: Names
-  /** The state before, the input and a one under each other, [H + I + 1, B]. */
+  /** What `operand` is multiplied with, [D, gates H, H + I + 1]; a candidate apart. */
+  matrix: string
+  /** The state before, the input and a one under each other, [D, H + I + 1, B]. */
   operand: string
-  /** The input and a one, [I + 1, B]. */
+  /** The input and a one, [D, I + 1, B]. */
   input: string
-  /** The last part taken apart, with a bias [H, 1] of its own on the recurrent side. */
+  /** The last gate taken apart, with a bias [D, H, 1] of its own on the recurrent side. */
   candidate: { recurrent: string; input: string; bias: string } | undefined
-  /** bool [1, B]; rows that have ended keep their states. */
+  /** bool [D, 1, B]; rows that have ended keep their states. */
   real: string | undefined
 }
 
 interface Back {
   /** Gradient of the step's output. */
   dy: string
-  /** All recurrent weights, [H, gates H]. */
+  /** All recurrent weights, [D, H, gates H]. */
   recurrent: string
-  /** float32 [1, B], 0 past the end. */
+  /** float32 [D, 1, B], 0 past the end. */
   real: string | undefined
 }
 
 /** h' = tanh(x·W + h·R + b) (Elman 1990). */
 const rnn: Cell = {
-  parts: [1],
+  gates: 1,
   states: 1,
   candidateBias: false,
   saved: 1,
   step(emit, [h], step) {
-    const next = emit.op('Tanh', [preActivation(emit, step, 0)])
-    return { states: [keepEnded(emit, step.real, next, h!)], saved: [next] }
+    const next = emit.op('Tanh', [product(emit, step.matrix, step.operand)])
+    return { next, states: [keepEnded(emit, step.real, next, h!)], saved: [next] }
   },
-  hidden: (_emit, [next]) => next!,
-  slopes: (emit, hidden) => [oneMinusSquare(emit, hidden)],
+  slopes: (emit, [next]) => [oneMinusSquare(emit, next!)],
   back(emit, [dh], [slope], back) {
     const d = gradientAt(emit, dh!, back)
     const gates = emit.op('Mul', [d.real, slope!])
@@ -71,32 +69,35 @@ const rnn: Cell = {
  * 1997, Gers et al. 2000).
  */
 const lstm: Cell = {
-  parts: [3, 1],
+  gates: 4,
   states: 2,
   candidateBias: false,
   saved: 7,
   step(emit, [h, c], step) {
-    const [i, o, f] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, step, 0)]), 3) as [string, string, string]
-    const g = emit.op('Tanh', [preActivation(emit, step, 1)])
+    const gates = pieces(emit, product(emit, step.matrix, step.operand), 4)
+    const [i, o, f] = gates.slice(0, 3).map((gate) => emit.op('Sigmoid', [gate])) as [string, string, string]
+    const g = emit.op('Tanh', [gates[3]!])
     const kept = emit.op('Mul', [f, c!])
     const added = emit.op('Mul', [i, g])
     const cell = emit.op('Add', [kept, added])
     const t = emit.op('Tanh', [cell])
     const next = emit.op('Mul', [o, t])
     const states = [keepEnded(emit, step.real, next, h!), keepEnded(emit, step.real, cell, c!)]
-    return { states, saved: [i, o, f, g, t, added, kept] }
+    return { next, states, saved: [i, o, f, g, t, added, kept] }
   },
-  hidden: (emit, [_i, o, _f, _g, t]) => emit.op('Mul', [o!, t!]),
   // dc' = K dh' + …, K = o (1 - tanh² c'). The gates' gradients are those of c', h', c', c' by g i (1 - i), tanh c' o (1 - o),
   // c f (1 - f) and i (1 - g²).
-  slopes: (emit, hidden, [i, o, f, g, t, added, kept]) => [
-    less(emit, added!, added!, i!),
-    less(emit, hidden, hidden, o!),
-    less(emit, kept!, kept!, f!),
-    less(emit, i!, added!, g!),
-    less(emit, o!, hidden, t!),
-    f!,
-  ],
+  slopes(emit, [i, o, f, g, t, added, kept]) {
+    const hidden = emit.op('Mul', [o!, t!])
+    return [
+      less(emit, added!, added!, i!),
+      less(emit, hidden, hidden, o!),
+      less(emit, kept!, kept!, f!),
+      less(emit, i!, added!, g!),
+      less(emit, o!, hidden, t!),
+      f!,
+    ]
+  },
   back(emit, [dh, dc], [I, O, F, G, K, f], back) {
     const d = gradientAt(emit, dh!, back)
     const c = emit.op('Add', [emit.op('Mul', [d.real, K!]), dc!])
@@ -114,22 +115,21 @@ const lstm: Cell = {
  * 2014). The reset gate r acts after the product, as in cuDNN.
  */
 const gru: Cell = {
-  parts: [2, 1],
+  gates: 3,
   states: 1,
   candidateBias: true,
   saved: 5,
   step(emit, [h], step) {
-    const [u, r] = pieces(emit, emit.op('Sigmoid', [preActivation(emit, step, 0)]), 2) as [string, string]
+    const [u, r] = pieces(emit, emit.op('Sigmoid', [product(emit, step.matrix, step.operand)]), 2) as [string, string]
     const { recurrent, input, bias } = step.candidate!
     const q = emit.op('Mul', [r, product(emit, recurrent, h!, bias)])
     const n = emit.op('Tanh', [product(emit, input, step.input, q)])
     const kept = emit.op('Mul', [u, emit.op('Sub', [h!, n])])
     const next = emit.op('Add', [n, kept])
-    return { states: [keepEnded(emit, step.real, next, h!)], saved: [u, r, n, q, kept] }
+    return { next, states: [keepEnded(emit, step.real, next, h!)], saved: [u, r, n, q, kept] }
   },
-  hidden: (emit, [_u, _r, n, _q, kept]) => emit.op('Add', [n!, kept!]),
   // Everything is proportional to d = dh': the gates' recurrent sides by U, R, Q, the candidate's input by N, the state by u.
-  slopes(emit, _hidden, [u, r, n, q, kept]) {
+  slopes(emit, [u, r, n, q, kept]) {
     const N = emit.op('Mul', [emit.op('Sub', [emit.scalar(1), u!]), oneMinusSquare(emit, n!)])
     const R = emit.op('Mul', [N, less(emit, q!, q!, r!)])
     return [less(emit, kept!, kept!, u!), R, emit.op('Mul', [N, r!]), N, u!]
@@ -147,18 +147,11 @@ const gru: Cell = {
 
 export const cells = { rnn, lstm, gru } as const
 
-/** How many times the state's width its products are wide. */
-export const gatesOf = ({ parts }: Cell): number => parts.reduce((sum, part) => sum + part)
-
 const rows = { axis: -2 } as const
 
 /** Pieces of equal width. */
 const pieces = (emit: Emitter, name: string, count: number) =>
   emit.ops('Split', [name], count, { ...rows, num_outputs: count })
-
-/** x·W + h·R + b of a part. */
-const preActivation = (emit: Emitter, { matrices, operand }: Step, part: number) =>
-  product(emit, matrices[part]!, operand)
 
 /** The gradient of the state before, through the recurrent product. */
 const through = (emit: Emitter, gates: string, { recurrent }: Back, passed: string | undefined) =>

@@ -1,111 +1,123 @@
 import { addDims, type Dim, type Shape } from '../dims.js'
 import type { Emitter } from '../onnx/emitter.js'
 import type { LowerContext } from '../rule.js'
-import { type Cell, gatesOf } from './recurrent-cells.js'
+import type { Cell } from './recurrent-cells.js'
 import { type Layer, type Recurrence, recurrentInputs } from './recurrent-inputs.js'
-import { directionCount, directions, fromColumns, halves, toColumns, turned } from './recurrent-steps.js'
+import { directionCount, directions, joined, turned } from './recurrent-steps.js'
 import { lastingSteps, scan } from './scan.js'
 
 /**
- * The forward pass as a loop of each direction. Gives y, the last states and of each direction, of all steps, what the weights
- * were multiplied with - the state before, the input, a one for the bias - and what the cell saves.
+ * The forward pass as one loop. Gives y, the last states and of all steps what the weights were multiplied with - the state
+ * before, the input, a one for the bias - and what the cell saves.
  */
 export function lowerForward({ emit, names, x: info, y, attributes }: LowerContext<Recurrence>, cell: Cell): string[] {
-  const { direction } = attributes
   const { x, layers, initial, lengths } = recurrentInputs(names, cell, attributes)
+  const against = directions(attributes.direction)
   const [T, B, I] = info[0]!.shape as [Dim, Dim, Dim]
-  const H = Number(y[0]!.shape[2]) / layers.length
-  const state = { shape: [H, B] }
+  const D = layers.length
+  const H = Number(y[0]!.shape[2]) / D
+  const state = { shape: [D, H, B] }
+  const weights = stepWeights(emit, layers, cell, H, Number(I))
   const withOne = emit.op('Concat', [turned(emit, x), emit.filled([T, 1, B], 1)], { axis: 1 })
   const real = lengths && lastingSteps(emit, lengths, T, B)
-  const flags = real ? [{ name: emit.reshape(real, [T, B, 1], [T, 1, B]), shape: [1, B], dtype: 'bool' as const }] : []
-  const first = initial.map((name) => toColumns(emit, direction, name, [B, H]))
-  const loops = directions(direction).map((against, d) => {
-    const weights = stepWeights(emit, layers[d]!, cell, H, Number(I))
-    return scan(emit, {
-      states: first.map((columns) => ({ ...state, name: columns[d]! })),
-      sequences: [{ name: withOne, shape: [addDims(I, 1), B] }, ...flags].map((one) => ({ ...one, against })),
-      outputs: [{ shape: [addDims(H, I, 1), B] }, ...Array<{ shape: Shape }>(cell.saved).fill(state)].map((one) => ({
-        ...one,
-        against,
-      })),
-      step(before, [input, real]) {
-        const operand = emit.op('Concat', [before[0]!, input!], { axis: 0 })
-        const { states, saved } = cell.step(emit, before, { ...weights, input: input!, operand, real })
-        return { states, outputs: [operand, ...saved] }
-      },
-    })
+  const loop = scan(emit, {
+    states: initial.map((name) => ({ ...state, name: turned(emit, name) })),
+    sequences: [
+      ...ofEach(against, { name: emit.op('Unsqueeze', [withOne, emit.ints([1])]), shape: [1, addDims(I, 1), B] }),
+      ...(real ? ofEach(against, { name: flagsOf(emit, real, T, B), shape: [1, 1, B], dtype: 'bool' as const }) : []),
+    ],
+    outputs: [
+      ...ofEach(against, { shape: [1, H, B] }),
+      { shape: [D, addDims(H, I, 1), B] },
+      ...Array<{ shape: Shape }>(cell.saved).fill(state),
+    ],
+    step(before, slices) {
+      const input = joined(emit, slices.slice(0, D), 0)
+      const operand = emit.op('Concat', [before[0]!, input], { axis: 1 })
+      const flags = real ? joined(emit, slices.slice(D), 0) : undefined
+      const { next, states, saved } = cell.step(emit, before, { ...weights, input, operand, real: flags })
+      const ys = D === 1 ? [next] : emit.ops('Split', [next], D, { axis: 0, num_outputs: D })
+      return { states, outputs: [...ys, operand, ...saved] }
+    },
   })
-  const hidden = loops.map(({ outputs: [, ...saved] }) => cell.hidden(emit, saved))
-  const inTime = turned(emit, hidden.length === 1 ? hidden[0]! : emit.op('Concat', hidden, { axis: 1 }))
+  const ys = joined(emit, loop.outputs.slice(0, D), 1)
+  const inTime = turned(emit, emit.reshape(ys, [T, D, H, B], [T, D * H, B]))
   const seen = real ? emit.op('Mul', [inTime, emit.cast(real, 'float32')]) : inTime
-  const last = initial.map((_, i) =>
-    fromColumns(
-      emit,
-      loops.map(({ states }) => states[i]!),
-    ),
-  )
-  return [seen, ...last, ...loops.flatMap(({ outputs }) => outputs)]
+  return [seen, ...loop.states.map((last) => turned(emit, last)), ...loop.outputs.slice(D)]
 }
 
 /**
- * The backward pass as a loop of each direction: from the gradients of outputs and last states to those of the pre-activations of
- * all steps, with a candidate's bias also of the candidate's recurrent product, and of the initial states.
+ * The backward pass as one loop: from the gradients of outputs and last states to those of the pre-activations of all steps, with
+ * a candidate's bias also of the candidate's recurrent product, and of the initial states.
  */
 export function lowerBackward({ emit, names, x, attributes }: LowerContext<Recurrence>, cell: Cell): string[] {
   const { direction, lengths } = attributes
+  const against = directions(direction).map((reverse) => !reverse)
   const D = directionCount(direction)
   const rest = [...names]
   const dy = rest.shift()!
   const dLast = rest.splice(0, cell.states)
-  const saved = Array.from({ length: D }, () => rest.splice(0, cell.saved))
-  const recurrent = rest.splice(0, D)
+  const saved = rest.splice(0, cell.saved)
+  const recurrent = stacked(emit, rest.splice(0, D))
   const [T, B, width] = x[0]!.shape as [Dim, Dim, number]
   const H = width / D
-  const state = { shape: [H, B] }
-  const real = lengths ? [emit.cast(lastingSteps(emit, rest[0]!, T, B), 'float32')] : []
-  const flags = real.map((name) => ({ name: emit.reshape(name, [T, B, 1], [T, 1, B]), shape: [1, B] }))
-  const dys = halves(emit, turned(emit, dy), direction)
-  const first = dLast.map((name) => toColumns(emit, direction, name, [B, H]))
-  const loops = directions(direction).map((reverse, d) => {
-    const against = !reverse
-    const slopes = cell.slopes(emit, cell.hidden(emit, saved[d]!), saved[d]!)
-    return scan(emit, {
-      states: first.map((columns) => ({ ...state, name: columns[d]! })),
-      sequences: [...[dys[d]!, ...slopes].map((name) => ({ ...state, name })), ...flags].map((one) => ({
-        ...one,
-        against,
+  const state = { shape: [D, H, B] }
+  const dys = emit.reshape(turned(emit, dy), [T, width, B], [T, D, H, B])
+  const real = lengths ? emit.cast(lastingSteps(emit, rest[0]!, T, B), 'float32') : undefined
+  const slopes = cell.slopes(emit, saved)
+  const loop = scan(emit, {
+    states: dLast.map((name) => ({ ...state, name: turned(emit, name) })),
+    sequences: [
+      ...(D === 1 ? [dys] : emit.ops('Split', [dys], D, { axis: 1, num_outputs: D })).map((name, d) => ({
+        name,
+        shape: [1, H, B],
+        against: against[d]!,
       })),
-      outputs: [{ shape: [gatesOf(cell) * H, B], against }, ...(cell.candidateBias ? [{ ...state, against }] : [])],
-      step(before, [dyNow, ...others]) {
-        const back = { dy: dyNow!, recurrent: recurrent[d]!, real: lengths ? others.pop() : undefined }
-        const { states, gates, candidate } = cell.back(emit, before, others, back)
-        return { states, outputs: candidate ? [gates, candidate] : [gates] }
-      },
-    })
+      ...(real ? ofEach(against, { name: flagsOf(emit, real, T, B), shape: [1, 1, B] }) : []),
+      ...slopes.map((name) => ({ ...state, name, against: true })),
+    ],
+    outputs: [
+      { shape: [D, cell.gates * H, B], against: true },
+      ...(cell.candidateBias ? [{ ...state, against: true }] : []),
+    ],
+    step(before, slices) {
+      const own = [...slices]
+      const dy = joined(emit, own.splice(0, D), 0)
+      const flags = real ? joined(emit, own.splice(0, D), 0) : undefined
+      const { states, gates, candidate } = cell.back(emit, before, own, { dy, recurrent, real: flags })
+      return { states, outputs: candidate ? [gates, candidate] : [gates] }
+    },
   })
-  const before = dLast.map((_, i) =>
-    fromColumns(
-      emit,
-      loops.map(({ states }) => states[i]!),
-    ),
-  )
-  return [...loops.flatMap(({ outputs }) => outputs), ...before]
+  return [...loop.outputs, ...loop.states.map((first) => turned(emit, first))]
 }
 
-/** What a step multiplies with. */
-function stepWeights(emit: Emitter, layer: Layer<string>, { parts, candidateBias }: Cell, H: number, I: number) {
-  const cut = (name: string, axis: number, sizes: readonly number[]) =>
-    sizes.length === 1 ? [name] : emit.ops('Split', [name, emit.ints(sizes)], sizes.length, { axis })
-  const rows = [layer.recurrent, layer.weight, emit.op('Unsqueeze', [layer.bias, emit.ints([0])])]
-  const whole = emit.op('Transpose', [emit.op('Concat', rows, { axis: 0 })], { perm: [1, 0] })
-  const matrices = cut(
-    whole,
+/** A sequence or an output once for each direction, in its order. */
+const ofEach = <Item extends object>(against: readonly boolean[], item: Item) =>
+  against.map((one) => ({ ...item, against: one }))
+
+/** [T, B, 1] -> [T, 1, 1, B] */
+const flagsOf = (emit: Emitter, real: string, T: Dim, B: Dim): string => emit.reshape(real, [T, B, 1], [T, 1, 1, B])
+
+/** Matrices of the directions -> [D, rows, columns]. */
+const stacked = (emit: Emitter, matrices: readonly string[]): string =>
+  joined(
+    emit,
+    matrices.map((one) => emit.op('Unsqueeze', [one, emit.ints([0])])),
     0,
-    parts.map((part) => part * H),
   )
-  if (!candidateBias) return { matrices, candidate: undefined }
-  const [recurrent, input] = cut(matrices.at(-1)!, 1, [H, I + 1]) as [string, string]
-  const bias = emit.op('Unsqueeze', [layer.candidateBias!, emit.ints([1])])
-  return { matrices, candidate: { recurrent, input, bias } }
+
+/** What a step multiplies with. */
+function stepWeights(emit: Emitter, layers: readonly Layer<string>[], cell: Cell, H: number, I: number) {
+  const unsqueezed = (name: string, axis: number) => emit.op('Unsqueeze', [name, emit.ints([axis])])
+  const cut = (name: string, axis: number, sizes: readonly number[]) =>
+    emit.ops('Split', [name, emit.ints(sizes)], sizes.length, { axis })
+  const rows = layers.map(({ recurrent, weight, bias }) =>
+    emit.op('Concat', [recurrent, weight, unsqueezed(bias, 0)], { axis: 0 }),
+  )
+  const whole = turned(emit, stacked(emit, rows))
+  if (!cell.candidateBias) return { matrix: whole, candidate: undefined }
+  const [matrix, own] = cut(whole, 1, [(cell.gates - 1) * H, H]) as [string, string]
+  const [recurrent, input] = cut(own, 2, [H, I + 1]) as [string, string]
+  const biases = layers.map(({ candidateBias }) => unsqueezed(candidateBias!, 1))
+  return { matrix, candidate: { recurrent, input, bias: stacked(emit, biases) } }
 }

@@ -1,7 +1,7 @@
 import type { Dim } from '../dims.js'
 import type { Emitter } from '../onnx/emitter.js'
 import type { LowerContext } from '../rule.js'
-import { cells, gatesOf } from './recurrent-cells.js'
+import { cells } from './recurrent-cells.js'
 import { type Recurrence, recurrentInputs } from './recurrent-inputs.js'
 
 /** The runtime's own op, for inference: one node that every provider knows. Outputs past a row's end are 0. */
@@ -18,7 +18,7 @@ export function lowerToStock(context: LowerContext<Recurrence>, name: keyof type
   }
   const turned = (matrix: string) => emit.op('Transpose', [matrix], { perm: [1, 0] })
   // ONNX has a second bias, inside the recurrent product.
-  const zeros = emit.filled([(gatesOf(cell) - (cell.candidateBias ? 1 : 0)) * H], 0)
+  const zeros = emit.filled([(cell.gates - (cell.candidateBias ? 1 : 0)) * H], 0)
   const biases = layers.map(({ bias, candidateBias }) =>
     emit.op('Concat', [bias, zeros, ...(candidateBias ? [candidateBias] : [])], { axis: 0 }),
   )

@@ -2,10 +2,10 @@ import { addDims, type Dim, multiplyDims, printShape, type Shape, subtractDims }
 import { add } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
-import { concat, reshape, slice, split, transpose, zerosLike } from '../functions/shape.js'
+import { concat, flip, reshape, slice, split, transpose, zerosLike } from '../functions/shape.js'
 import type { Value, ValueInfo } from '../graph.js'
 import { type OpRule, type OpTable, RuleViolation, row } from '../rule.js'
-import { cells, gatesOf } from './recurrent-cells.js'
+import { cells } from './recurrent-cells.js'
 import { type Layer, type Recurrence, recurrentInputs } from './recurrent-inputs.js'
 import { lowerBackward, lowerForward } from './recurrent-loop.js'
 import { directionCount, directions } from './recurrent-steps.js'
@@ -17,11 +17,10 @@ type CellName = keyof typeof cells
 /** x [T, B, I], each direction's weight [I, gates H], recurrent [H, gates H], bias, … as one op. */
 function recurrence(name: CellName): OpRule {
   const cell = cells[name]
-  const { states } = cell
-  const gates = gatesOf(cell)
+  const { states, gates } = cell
   return row<Recurrence>({
-    // y [T, B, D H], the last states [D, B, H]; saved of each direction, of all steps: what the weights were multiplied with
-    // - the state before, the input, a one -, and what the cell keeps.
+    // y [T, B, D H], the last states [D, B, H]; saved of all steps: what the weights were multiplied with - the state before,
+    // the input, a one -, and what the cell keeps.
     shape: ({ x: values, attributes }) => {
       const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
       requireRank(x, 3, 'the input')
@@ -43,32 +42,23 @@ function recurrence(name: CellName): OpRule {
       return [
         like(T!, B!, D * H),
         ...initial.map(() => like(D, B!, H)),
-        ...layers.flatMap(() => [
-          like(T!, addDims(H, I!, 1), B!),
-          ...Array.from({ length: cell.saved }, () => like(T!, H, B!)),
-        ]),
+        like(T!, D, addDims(H, I!, 1), B!),
+        ...Array.from({ length: cell.saved }, () => like(T!, D, H, B!)),
       ]
     },
     saved: 1 + states,
     // The loops give the gradients of the pre-activations of all steps; the rest is one product for each operand.
     grad: ({ dys, ys, dy, attributes }, ...values) => {
       const { layers, lengths } = recurrentInputs(values, cell, attributes)
-      const kept = ys.slice(1 + states)
-      const perLayer = layers.map(() => kept.splice(0, 1 + cell.saved) as [Value, ...Value[]])
+      const [operand, ...saved] = ys.slice(1 + states) as [Value, ...Value[]]
       const dLast = ys.slice(1, 1 + states).map((state, i) => dys[1 + i] ?? zerosLike(state))
       const weights = layers.map(({ recurrent }) => recurrent)
-      const saved = perLayer.flatMap(([, ...own]) => own)
       const rest = [dy, ...dLast, ...saved, ...weights, ...(lengths ? [lengths] : [])]
       const found = dy.builder.append(`${name}Gradient`, rest, { ...attributes })
-      const gradients = layers.map((layer, d) => {
-        const [operand] = perLayer[d]!
-        const dz = found.shift()!
-        const dq = cell.candidateBias ? found.shift()! : undefined
-        return { dx: matMul(layer.weight, dz), own: layerGradients(layer, operand, dz, dq) }
-      })
-      const dx = gradients.map((one) => one.dx).reduce((a, b) => add(a, b))
-      const own = gradients.flatMap((one) => one.own)
-      return [transpose(dx, [0, 2, 1]), ...own, ...found, ...(lengths ? [null] : [])]
+      const dz = found.shift()!
+      const dq = cell.candidateBias ? found.shift()! : undefined
+      const own = layerGradients(layers, operand, dz, dq)
+      return [inputGradient(layers, attributes, dz), ...own, ...found, ...(lengths ? [null] : [])]
     },
     lower: (context) => {
       const needsSaved = context.used.slice(1 + states).some(Boolean)
@@ -82,16 +72,15 @@ function recurrence(name: CellName): OpRule {
 /** The backward loop: from the gradients of outputs and last states to those of pre-activations and initial states. */
 function recurrenceGradient(name: CellName): OpRule {
   const cell = cells[name]
-  const { states } = cell
-  const gates = gatesOf(cell)
+  const { states, gates } = cell
   return row<Recurrence>({
     // Of all steps the pre-activations' gradients, with a candidate's bias those of its recurrent product; of the initial states.
     shape: ({ x, attributes: { direction } }) => {
       const [T, B, width] = x[0]!.shape
-      const H = Number(width) / directionCount(direction)
-      const like = (own: number): ValueInfo => ({ dtype: x[0]!.dtype, shape: [T!, own, B!] })
-      const each = directions(direction).flatMap(() => [like(gates * H), ...(cell.candidateBias ? [like(H)] : [])])
-      return [...each, ...x.slice(1, 1 + states)]
+      const D = directionCount(direction)
+      const H = Number(width) / D
+      const like = (own: number): ValueInfo => ({ dtype: x[0]!.dtype, shape: [T!, D, own, B!] })
+      return [like(gates * H), ...(cell.candidateBias ? [like(H)] : []), ...x.slice(1, 1 + states)]
     },
     // No second order: all outputs count as saved.
     saved: 0,
@@ -100,25 +89,55 @@ function recurrenceGradient(name: CellName): OpRule {
   })
 }
 
-/** Of a layer's weights, in their order as inputs. */
-function layerGradients({ weight, recurrent, bias }: Layer<Value>, operand: Value, dz: Value, dq: Value | undefined) {
-  const [H, I] = [recurrent.shape[0]!, weight.shape[0]!]
-  const [dRecurrent, dWeight, dBias] = split(weightGradient(operand, dz), [H, I, 1], 0) as [Value, Value, Value]
-  const shared = [dWeight, dRecurrent, reshape(dBias, bias.shape)]
-  if (!dq) return shared
-  // The candidate's recurrent product has a gradient of its own.
-  const own = weightGradient(slice(operand, { axis: 1, end: H }), dq)
-  const others = slice(dRecurrent, { axis: 1, end: subtractDims(recurrent.shape[1]!, H) })
-  return [dWeight, concat([others, own], 1), shared[2]!, reduceSum(rowsOf(dq), -1)]
+/** Of x, from the pre-activations' [T, D, gates H, B]. */
+function inputGradient(layers: readonly Layer<Value>[], { direction }: Recurrence, dz: Value): Value {
+  const weights = concat(
+    layers.map(({ weight }) => reshape(weight, [1, ...weight.shape])),
+    0,
+  )
+  const parts = ofDirections(matMul(weights, dz), 1)
+  const inTime = directions(direction).map((against, d) => (against ? flip(parts[d]!, 0) : parts[d]!))
+  return transpose(
+    inTime.reduce((a, b) => add(a, b)),
+    [0, 2, 1],
+  )
 }
 
-/** Of what the steps of a direction were multiplied with: [K, gates H]. */
+/** Of the layers' weights, in their order as inputs. */
+function layerGradients(layers: readonly Layer<Value>[], operand: Value, dz: Value, dq: Value | undefined): Value[] {
+  const { recurrent, weight, bias } = layers[0]!
+  const [H, I] = [recurrent.shape[0]!, weight.shape[0]!]
+  const [dRecurrent, dWeight, dBias] = split(weightGradient(operand, dz), [H, I, 1], 1) as [Value, Value, Value]
+  const shared = {
+    weight: ofDirections(dWeight, 0),
+    bias: ofDirections(dBias, 0).map((one) => reshape(one, bias.shape)),
+  }
+  if (!dq) {
+    const own = ofDirections(dRecurrent, 0)
+    return layers.flatMap((_, d) => [shared.weight[d]!, own[d]!, shared.bias[d]!])
+  }
+  // The candidate's recurrent product has a gradient of its own.
+  const candidate = weightGradient(slice(operand, { axis: 2, end: H }), dq)
+  const others = slice(dRecurrent, { axis: 2, end: subtractDims(recurrent.shape[1]!, H) })
+  const own = ofDirections(concat([others, candidate], 2), 0)
+  const biases = ofDirections(reduceSum(rowsOf(dq), -1), 0)
+  return layers.flatMap((_, d) => [shared.weight[d]!, own[d]!, shared.bias[d]!, biases[d]!])
+}
+
+/** Of what the steps were multiplied with: [D, K, gates H]. */
 const weightGradient = (operand: Value, dz: Value): Value => matMul(rowsOf(operand), rowsOf(dz), { transB: true })
 
-/** [T, width, B] -> [width, T B] */
+/** [T, D, width, B] -> [D, width, T B] */
 function rowsOf(steps: Value): Value {
-  const [T, width, B] = steps.shape as [Dim, Dim, Dim]
-  return reshape(transpose(steps, [1, 0, 2]), [width, multiplyDims(T, B)])
+  const [T, D, width, B] = steps.shape as [Dim, Dim, Dim, Dim]
+  return reshape(transpose(steps, [1, 2, 0, 3]), [D, width, multiplyDims(T, B)])
+}
+
+/** Cuts apart the axis of the directions, which goes. */
+function ofDirections(value: Value, axis: number): Value[] {
+  const D = Number(value.shape[axis])
+  const own = D === 1 ? [value] : split(value, Array<Dim>(D).fill(1), axis)
+  return own.map((one) => reshape(one, one.shape.toSpliced(axis, 1)))
 }
 
 const requireShape = (value: ValueInfo, shape: Shape, what: string): void => {
