@@ -128,6 +128,7 @@ export {
   type CumSumOptions,
   cumSum,
   logSumExp,
+  meanSquare,
   reduceMax,
   reduceMean,
   reduceMin,

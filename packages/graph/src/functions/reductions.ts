@@ -2,7 +2,7 @@ import type { Dim } from '../dims.js'
 import { GraphError } from '../error.js'
 import type { Value } from '../graph.js'
 import { apply, axesOf, axisOf } from './apply.js'
-import { div, sqrt, square, sub } from './elementwise.js'
+import { div, sqrt, sub } from './elementwise.js'
 import { countOf } from './shape.js'
 
 type Axes = number | readonly number[]
@@ -27,6 +27,12 @@ export const reduceProduct = (x: Value, axes?: Axes, keepDims = false): Value =>
 export const reduceSumSquare = (x: Value, axes?: Axes, keepDims = false): Value =>
   reduce('reduceSumSquare', x, axes, keepDims)
 
+/** Mean of squares over the axes. Neither the squares nor a gradient spread over them take memory. */
+export function meanSquare(x: Value, axes?: Axes, keepDims = false): Value {
+  const over = axesOf(x, axes, 'meanSquare')
+  return div(reduceSumSquare(x, over, keepDims), countOf(x, over))
+}
+
 /** log Σ eˣ over the axes, without overflow. */
 export const logSumExp = (x: Value, axes?: Axes, keepDims = false): Value => reduce('logSumExp', x, axes, keepDims)
 
@@ -40,10 +46,10 @@ export function variance(x: Value, axes?: Axes, keepDims = false, correction = 0
       path: x.builder.path,
       shapes: [x.shape],
     })
-  const squares = square(sub(x, reduceMean(x, over, true)))
-  if (correction === 0) return reduceMean(squares, over, keepDims)
+  const deviation = sub(x, reduceMean(x, over, true))
+  if (correction === 0) return meanSquare(deviation, over, keepDims)
   return div(
-    reduceSum(squares, over, keepDims),
+    reduceSumSquare(deviation, over, keepDims),
     typeof count === 'number' ? count - correction : sub(count, correction),
   )
 }

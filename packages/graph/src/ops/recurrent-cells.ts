@@ -12,12 +12,13 @@ export interface Cell {
   readonly states: 1 | 2
   /** Whether the last gate has a bias of its own inside the recurrent product. */
   readonly candidateBias: boolean
-  /** How many sequences a step keeps for the slopes. */
-  readonly saved: number
-  /** `next` is the hidden state of rows that last. */
-  step(emit: Emitter, states: Names, step: Step): { next: string; states: string[]; saved: string[] }
-  /** What the gradients are multiplied with, of all steps at once. */
-  slopes(emit: Emitter, saved: Names): string[]
+  /** How many sequences a step keeps for the backward pass. */
+  readonly slopes: number
+  /**
+   * The hidden state of rows that last, all new states, and what the gradients will be multiplied with: made here, while what it
+   * takes is in the cache.
+   */
+  step(emit: Emitter, states: Names, step: Step): { next: string; states: string[]; slopes: string[] }
   /** From the gradients of the new states to those of the old ones, of the gates, and of a candidate's recurrent product. */
   back(emit: Emitter, d: Names, slopes: Names, back: Back): { states: string[]; gates: string; candidate?: string }
 }
@@ -51,12 +52,11 @@ const rnn: Cell = {
   gates: 1,
   states: 1,
   candidateBias: false,
-  saved: 1,
+  slopes: 1,
   step(emit, [h], step) {
     const next = emit.op('Tanh', [product(emit, step.matrix, step.operand)])
-    return { next, states: [keepEnded(emit, step.real, next, h!)], saved: [next] }
+    return { next, states: [keepEnded(emit, step.real, next, h!)], slopes: [oneMinusSquare(emit, next)] }
   },
-  slopes: (emit, [next]) => [oneMinusSquare(emit, next!)],
   back(emit, [dh], [slope], back) {
     const d = gradientAt(emit, dh!, back)
     const gates = emit.op('Mul', [d.real, slope!])
@@ -72,7 +72,7 @@ const lstm: Cell = {
   gates: 4,
   states: 2,
   candidateBias: false,
-  saved: 7,
+  slopes: 6,
   step(emit, [h, c], step) {
     const gates = pieces(emit, product(emit, step.matrix, step.operand), 4)
     const [i, o, f] = gates.slice(0, 3).map((gate) => emit.op('Sigmoid', [gate])) as [string, string, string]
@@ -82,21 +82,17 @@ const lstm: Cell = {
     const cell = emit.op('Add', [kept, added])
     const t = emit.op('Tanh', [cell])
     const next = emit.op('Mul', [o, t])
-    const states = [keepEnded(emit, step.real, next, h!), keepEnded(emit, step.real, cell, c!)]
-    return { next, states, saved: [i, o, f, g, t, added, kept] }
-  },
-  // dc' = K dh' + …, K = o (1 - tanh² c'). The gates' gradients are those of c', h', c', c' by g i (1 - i), tanh c' o (1 - o),
-  // c f (1 - f) and i (1 - g²).
-  slopes(emit, [i, o, f, g, t, added, kept]) {
-    const hidden = emit.op('Mul', [o!, t!])
-    return [
-      less(emit, added!, added!, i!),
-      less(emit, hidden, hidden, o!),
-      less(emit, kept!, kept!, f!),
-      less(emit, i!, added!, g!),
-      less(emit, o!, hidden, t!),
-      f!,
+    // dc' = K dh' + …, K = o (1 - tanh² c'). The gates' gradients are those of c', h', c', c' by g i (1 - i), tanh c' o (1 - o),
+    // c f (1 - f) and i (1 - g²).
+    const slopes = [
+      less(emit, added, added, i),
+      less(emit, next, next, o),
+      less(emit, kept, kept, f),
+      less(emit, i, added, g),
+      less(emit, o, next, t),
+      f,
     ]
+    return { next, states: [keepEnded(emit, step.real, next, h!), keepEnded(emit, step.real, cell, c!)], slopes }
   },
   back(emit, [dh, dc], [I, O, F, G, K, f], back) {
     const d = gradientAt(emit, dh!, back)
@@ -118,7 +114,7 @@ const gru: Cell = {
   gates: 3,
   states: 1,
   candidateBias: true,
-  saved: 5,
+  slopes: 5,
   step(emit, [h], step) {
     const [u, r] = pieces(emit, emit.op('Sigmoid', [product(emit, step.matrix, step.operand)]), 2) as [string, string]
     const { recurrent, input, bias } = step.candidate!
@@ -126,13 +122,11 @@ const gru: Cell = {
     const n = emit.op('Tanh', [product(emit, input, step.input, q)])
     const kept = emit.op('Mul', [u, emit.op('Sub', [h!, n])])
     const next = emit.op('Add', [n, kept])
-    return { next, states: [keepEnded(emit, step.real, next, h!)], saved: [u, r, n, q, kept] }
-  },
-  // Everything is proportional to d = dh': the gates' recurrent sides by U, R, Q, the candidate's input by N, the state by u.
-  slopes(emit, [u, r, n, q, kept]) {
-    const N = emit.op('Mul', [emit.op('Sub', [emit.scalar(1), u!]), oneMinusSquare(emit, n!)])
-    const R = emit.op('Mul', [N, less(emit, q!, q!, r!)])
-    return [less(emit, kept!, kept!, u!), R, emit.op('Mul', [N, r!]), N, u!]
+    // Everything is proportional to d = dh': the gates' recurrent sides by U, R, Q, the candidate's input by N, the state by u.
+    const N = emit.op('Mul', [emit.op('Sub', [emit.scalar(1), u]), oneMinusSquare(emit, n)])
+    const R = emit.op('Mul', [N, less(emit, q, q, r)])
+    const slopes = [less(emit, kept, kept, u), R, emit.op('Mul', [N, r]), N, u]
+    return { next, states: [keepEnded(emit, step.real, next, h!)], slopes }
   },
   back(emit, [dh], [U, R, Q, N, u], back) {
     const d = gradientAt(emit, dh!, back)

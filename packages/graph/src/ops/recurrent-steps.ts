@@ -2,7 +2,8 @@ import type { Emitter } from '../onnx/emitter.js'
 
 // How a recurrence lies in memory. The values of a step are columns of each direction, [D, width, B]: the recurrent products then
 // read the weights as they lie and pack only the small state, those of two directions have a thread each, and all else is done for
-// both at once. Kept steps, [T, D, width, B], lie in the order they were made in: of a direction against time the last comes first.
+// both at once. What the cell keeps, [T, D, width, B], lies in the order of the steps: of a direction against time the last comes
+// first. What meets the weights is cut apart, [T, width, B] in the order of time: its sums over all steps then stay in the cache.
 
 export type Direction = 'forward' | 'reverse' | 'bidirectional'
 
@@ -15,7 +16,11 @@ export const directions = (direction: Direction): boolean[] =>
 /** [..., a, b] -> [..., b, a] of three axes. */
 export const turned = (emit: Emitter, name: string): string => emit.op('Transpose', [name], { perm: [0, 2, 1] })
 
-/** What lies along `axis` joined to one. */
+/** Cut along the axis of the directions. */
+export const apart = (emit: Emitter, name: string, axis: number, D: number): readonly string[] =>
+  D === 1 ? [name] : emit.ops('Split', [name], D, { axis, num_outputs: D })
+
+/** The reverse of `apart`. */
 export const joined = (emit: Emitter, names: readonly string[], axis: number): string =>
   names.length === 1 ? names[0]! : emit.op('Concat', names, { axis })
 

@@ -2,7 +2,7 @@ import { addDims, type Dim, multiplyDims, printShape, type Shape, subtractDims }
 import { add } from '../functions/elementwise.js'
 import { matMul } from '../functions/layers.js'
 import { reduceSum } from '../functions/reductions.js'
-import { concat, flip, reshape, slice, split, transpose, zerosLike } from '../functions/shape.js'
+import { concat, reshape, slice, split, transpose, zerosLike } from '../functions/shape.js'
 import type { Value, ValueInfo } from '../graph.js'
 import { type OpRule, type OpTable, RuleViolation, row } from '../rule.js'
 import { cells } from './recurrent-cells.js'
@@ -19,8 +19,8 @@ function recurrence(name: CellName): OpRule {
   const cell = cells[name]
   const { states, gates } = cell
   return row<Recurrence>({
-    // y [T, B, D H], the last states [D, B, H]; saved of all steps: what the weights were multiplied with - the state before,
-    // the input, a one -, and what the cell keeps.
+    // y [T, B, D H], the last states [D, B, H]; saved of all steps: what each direction's weights were multiplied with - the
+    // state before, the input, a one -, and the cell's slopes.
     shape: ({ x: values, attributes }) => {
       const { x, layers, initial, lengths } = recurrentInputs(values, cell, attributes)
       requireRank(x, 3, 'the input')
@@ -42,23 +42,25 @@ function recurrence(name: CellName): OpRule {
       return [
         like(T!, B!, D * H),
         ...initial.map(() => like(D, B!, H)),
-        like(T!, D, addDims(H, I!, 1), B!),
-        ...Array.from({ length: cell.saved }, () => like(T!, D, H, B!)),
+        ...layers.map(() => like(T!, addDims(H, I!, 1), B!)),
+        ...Array.from({ length: cell.slopes }, () => like(T!, D, H, B!)),
       ]
     },
     saved: 1 + states,
     // The loops give the gradients of the pre-activations of all steps; the rest is one product for each operand.
     grad: ({ dys, ys, dy, attributes }, ...values) => {
       const { layers, lengths } = recurrentInputs(values, cell, attributes)
-      const [operand, ...saved] = ys.slice(1 + states) as [Value, ...Value[]]
+      const saved = ys.slice(1 + states)
+      const operands = saved.splice(0, layers.length)
       const dLast = ys.slice(1, 1 + states).map((state, i) => dys[1 + i] ?? zerosLike(state))
       const weights = layers.map(({ recurrent }) => recurrent)
       const rest = [dy, ...dLast, ...saved, ...weights, ...(lengths ? [lengths] : [])]
       const found = dy.builder.append(`${name}Gradient`, rest, { ...attributes })
-      const dz = found.shift()!
-      const dq = cell.candidateBias ? found.shift()! : undefined
-      const own = layerGradients(layers, operand, dz, dq)
-      return [inputGradient(layers, attributes, dz), ...own, ...found, ...(lengths ? [null] : [])]
+      const dzs = found.splice(0, layers.length)
+      const dqs = cell.candidateBias ? found.splice(0, layers.length) : []
+      const dx = layers.map(({ weight }, d) => matMul(weight, dzs[d]!)).reduce((a, b) => add(a, b))
+      const own = layers.flatMap((layer, d) => layerGradients(layer, operands[d]!, dzs[d]!, dqs[d]))
+      return [transpose(dx, [0, 2, 1]), ...own, ...found, ...(lengths ? [null] : [])]
     },
     lower: (context) => {
       const needsSaved = context.used.slice(1 + states).some(Boolean)
@@ -74,13 +76,14 @@ function recurrenceGradient(name: CellName): OpRule {
   const cell = cells[name]
   const { states, gates } = cell
   return row<Recurrence>({
-    // Of all steps the pre-activations' gradients, with a candidate's bias those of its recurrent product; of the initial states.
+    // Of all steps the pre-activations' gradients of each direction, with a candidate's bias those of its recurrent product; of
+    // the initial states.
     shape: ({ x, attributes: { direction } }) => {
       const [T, B, width] = x[0]!.shape
-      const D = directionCount(direction)
-      const H = Number(width) / D
-      const like = (own: number): ValueInfo => ({ dtype: x[0]!.dtype, shape: [T!, D, own, B!] })
-      return [like(gates * H), ...(cell.candidateBias ? [like(H)] : []), ...x.slice(1, 1 + states)]
+      const H = Number(width) / directionCount(direction)
+      const each = (own: number): ValueInfo[] =>
+        directions(direction).map(() => ({ dtype: x[0]!.dtype, shape: [T!, own, B!] }))
+      return [...each(gates * H), ...(cell.candidateBias ? each(H) : []), ...x.slice(1, 1 + states)]
     },
     // No second order: all outputs count as saved.
     saved: 0,
@@ -89,55 +92,25 @@ function recurrenceGradient(name: CellName): OpRule {
   })
 }
 
-/** Of x, from the pre-activations' [T, D, gates H, B]. */
-function inputGradient(layers: readonly Layer<Value>[], { direction }: Recurrence, dz: Value): Value {
-  const weights = concat(
-    layers.map(({ weight }) => reshape(weight, [1, ...weight.shape])),
-    0,
-  )
-  const parts = ofDirections(matMul(weights, dz), 1)
-  const inTime = directions(direction).map((against, d) => (against ? flip(parts[d]!, 0) : parts[d]!))
-  return transpose(
-    inTime.reduce((a, b) => add(a, b)),
-    [0, 2, 1],
-  )
-}
-
-/** Of the layers' weights, in their order as inputs. */
-function layerGradients(layers: readonly Layer<Value>[], operand: Value, dz: Value, dq: Value | undefined): Value[] {
-  const { recurrent, weight, bias } = layers[0]!
+/** Of a layer's weights, in their order as inputs. */
+function layerGradients({ weight, recurrent, bias }: Layer<Value>, operand: Value, dz: Value, dq: Value | undefined) {
   const [H, I] = [recurrent.shape[0]!, weight.shape[0]!]
-  const [dRecurrent, dWeight, dBias] = split(weightGradient(operand, dz), [H, I, 1], 1) as [Value, Value, Value]
-  const shared = {
-    weight: ofDirections(dWeight, 0),
-    bias: ofDirections(dBias, 0).map((one) => reshape(one, bias.shape)),
-  }
-  if (!dq) {
-    const own = ofDirections(dRecurrent, 0)
-    return layers.flatMap((_, d) => [shared.weight[d]!, own[d]!, shared.bias[d]!])
-  }
+  const [dRecurrent, dWeight, dBias] = split(weightGradient(operand, dz), [H, I, 1], 0) as [Value, Value, Value]
+  const shared = [dWeight, dRecurrent, reshape(dBias, bias.shape)]
+  if (!dq) return shared
   // The candidate's recurrent product has a gradient of its own.
-  const candidate = weightGradient(slice(operand, { axis: 2, end: H }), dq)
-  const others = slice(dRecurrent, { axis: 2, end: subtractDims(recurrent.shape[1]!, H) })
-  const own = ofDirections(concat([others, candidate], 2), 0)
-  const biases = ofDirections(reduceSum(rowsOf(dq), -1), 0)
-  return layers.flatMap((_, d) => [shared.weight[d]!, own[d]!, shared.bias[d]!, biases[d]!])
+  const own = weightGradient(slice(operand, { axis: 1, end: H }), dq)
+  const others = slice(dRecurrent, { axis: 1, end: subtractDims(recurrent.shape[1]!, H) })
+  return [dWeight, concat([others, own], 1), shared[2]!, reduceSum(rowsOf(dq), -1)]
 }
 
-/** Of what the steps were multiplied with: [D, K, gates H]. */
+/** Of what the steps of a direction were multiplied with: [K, gates H]. */
 const weightGradient = (operand: Value, dz: Value): Value => matMul(rowsOf(operand), rowsOf(dz), { transB: true })
 
-/** [T, D, width, B] -> [D, width, T B] */
+/** [T, width, B] -> [width, T B] */
 function rowsOf(steps: Value): Value {
-  const [T, D, width, B] = steps.shape as [Dim, Dim, Dim, Dim]
-  return reshape(transpose(steps, [1, 2, 0, 3]), [D, width, multiplyDims(T, B)])
-}
-
-/** Cuts apart the axis of the directions, which goes. */
-function ofDirections(value: Value, axis: number): Value[] {
-  const D = Number(value.shape[axis])
-  const own = D === 1 ? [value] : split(value, Array<Dim>(D).fill(1), axis)
-  return own.map((one) => reshape(one, one.shape.toSpliced(axis, 1)))
+  const [T, width, B] = steps.shape as [Dim, Dim, Dim]
+  return reshape(transpose(steps, [1, 0, 2]), [width, multiplyDims(T, B)])
 }
 
 const requireShape = (value: ValueInfo, shape: Shape, what: string): void => {

@@ -1,4 +1,4 @@
-import { abs, less, maximum, mul, square, sub, unsqueeze, type Value, where } from '@volant/graph'
+import { abs, less, maximum, meanSquare, mul, square, sub, unsqueeze, type Value, where } from '@volant/graph'
 import { NnError } from '../errors.js'
 import { meanOf } from './mean.js'
 
@@ -9,7 +9,8 @@ export interface RegressionOptions {
 
 /** Mean of (prediction - target)^2 over all elements, weighted by the mask; 0 when all is masked. */
 export function meanSquaredError(prediction: Value, target: Value, { mask }: RegressionOptions = {}): Value {
-  return meanOf(square(difference(prediction, target, mask)), mask)
+  const error = difference(prediction, target, mask)
+  return mask ? meanOf(square(error), mask) : meanSquare(error)
 }
 
 /** Like the squared error (halved) up to `delta`, linear beyond (Huber 1964); mean over all elements, weighted by the mask. */
