@@ -27,10 +27,10 @@ export async function writeVectors(
   const npy = /\.npy$/i.test(file)
   const output = await open(unfinished, 'w')
   try {
-    if (npy) await output.write(npyHeader(shape))
+    if (npy) await output.appendFile(npyHeader(shape))
     for await (const part of parts)
-      if (npy) for (const { vector } of part) await output.write(littleEndian(vector))
-      else await output.write(part.map((one) => `${jsonLine(one)}\n`).join(''))
+      if (npy) for (const { vector } of part) await output.appendFile(littleEndian(vector))
+      else await output.appendFile(part.map((one) => `${jsonLine(one)}\n`).join(''))
     await output.close()
     await rename(unfinished, file)
   } catch (error) {

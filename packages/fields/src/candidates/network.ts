@@ -1,4 +1,4 @@
-import { add, concat, encodeOnnx, GraphBuilder, lower, mul, type Tensor, type Value } from '@volant/graph'
+import { add, concat, GraphBuilder, lower, mul, type Tensor, type Value } from '@volant/graph'
 import { type EncoderDescription, encoderAdapterFiles } from '@volant/models'
 import {
   adamW,
@@ -7,7 +7,7 @@ import {
   cosine,
   matchesPath,
   mergeAdapters,
-  openSession,
+  openLowered,
   removeAdapters,
   type TrainResult,
   train as trainNetwork,
@@ -253,7 +253,7 @@ function trainedNetwork(
       for (const [output, value] of Object.entries(graph(builder, streamsAmong(values, inputs))))
         builder.output(output, value)
       const model = lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)
-      const session = await openSession(encodeOnnx(model), { threads: threads ?? 2, worker: true })
+      const session = await openLowered(model, { threads: threads ?? 2, worker: true })
       try {
         return await rawScores(data, inputs, outputs, (batch) => session.run(batch))
       } finally {

@@ -1,5 +1,5 @@
-import { concat, encodeOnnx, GraphBuilder, lower, type Tensor, type Value } from '@volant/graph'
-import { Context, type CsrMatrix, openSession, unitLength } from '@volant/nn'
+import { concat, GraphBuilder, lower, type Tensor, type Value } from '@volant/graph'
+import { Context, type CsrMatrix, openLowered, unitLength } from '@volant/nn'
 import type { FeatureLayer, Streams } from '../encoders/encoder.js'
 import { inputType } from '../registry.js'
 import { type Dataset, pick } from '../train/dataset.js'
@@ -94,7 +94,7 @@ export class TextVectors {
     )
     builder.output('vectors', this.of(new Context(builder, this.model), streamsAmong(values, this.inputs)))
     const model = lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)
-    const session = await openSession(encodeOnnx(model), { threads: threads ?? 2, worker: true })
+    const session = await openLowered(model, { threads: threads ?? 2, worker: true })
     try {
       const results = await runAll(
         data,

@@ -1,5 +1,5 @@
-import { encodeOnnx, GraphBuilder, lower, quantiseDynamic } from '@volant/graph'
-import { Context, openSession, type Session, type SessionOptions } from '@volant/nn'
+import { GraphBuilder, lower, quantiseDynamic } from '@volant/graph'
+import { Context, openLowered, type Session, type SessionOptions } from '@volant/nn'
 import { Tokeniser } from '../tokenisers/tokeniser.js'
 import { padded } from './batch.js'
 import { pool } from './pooling.js'
@@ -41,6 +41,11 @@ export class TextEmbedder {
     this.tokeniser = new Tokeniser(description.tokeniser)
   }
 
+  /**
+   * Loads the weights; a run takes place in a thread of its own unless `worker` is false.
+   *
+   * @throws ModelsError what the weights' file is refused for; NnError `out-of-memory`
+   */
   static async open(encoder: PretrainedEncoder, { quantise, ...session }: EmbedderOptions = {}): Promise<TextEmbedder> {
     const { description } = encoder
     const network = encoderNetwork(description)
@@ -50,8 +55,8 @@ export class TextEmbedder {
     const states = network.apply(new Context(builder, network), ids, { mask })
     builder.output('vectors', pool(states, mask, { ...description.pooling, normalise: false }))
     const model = lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, await encoder.weights())
-    const bytes = encodeOnnx(quantise ? quantiseDynamic(model).model : model)
-    return new TextEmbedder(description, network.width, await openSession(bytes, { worker: true, ...session }))
+    const opened = await openLowered(quantise ? quantiseDynamic(model).model : model, { worker: true, ...session })
+    return new TextEmbedder(description, network.width, opened)
   }
 
   /**

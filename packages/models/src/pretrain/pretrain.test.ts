@@ -206,6 +206,21 @@ describe('pre-training', () => {
     expect(JSON.parse(readFileSync(join(state, 'plan.json'), 'utf8')).steps).toBe(steps)
   })
 
+  it.each([{ batchSize: 4 }, { width: 16 }])(
+    'times again where the plan is that of other settings: %j',
+    async (other) => {
+      const state = join(folder, `other-${Object.keys(other)}`)
+      const settings = { ...small, architecture: 'bert', steps: undefined, minutes: 0.01, state }
+      const timings = async (changes: Partial<PretrainSettings>) => {
+        const events: string[] = []
+        await pretrain({ ...settings, ...changes, onEvent: ({ type }) => events.push(type) })
+        rmSync(join(state, 'training')) // as of a run that was stopped before its first checkpoint
+        return events.filter((type) => type === 'timing').length
+      }
+      expect([await timings({}), await timings({}), await timings(other)]).toEqual([1, 0, 1])
+    },
+  )
+
   it.each<[Partial<PretrainSettings>, RegExp]>([
     [{ architecture: 'rnn' }, /"rnn" cannot be pre-trained; those that can are bert, roberta, electra, gpt2, llama/],
     [{ texts: () => [] }, /no text to learn from/],

@@ -56,29 +56,14 @@ const every = 200
  */
 export async function pretrain(settings: PretrainSettings): Promise<Pretrained> {
   const started = performance.now()
-  const { minutes, steps: wanted, onEvent, seed, signal, state } = settings
-  const isCount = Number.isSafeInteger(wanted) && wanted! >= 1
-  if (!((minutes === undefined && isCount) || (wanted === undefined && minutes! > 0)))
-    throw new ModelsError(
-      'bad-budget',
-      'Pre-training needs minutes, a number above 0, or steps, a whole number of at least 1: one of the two.',
-      { minutes, steps: wanted },
-    )
+  checkBudget(settings)
+  const { minutes, steps: wanted, batchSize = 32, onEvent, seed, state } = settings
   const start = await startOf(settings)
   const { objective, tokeniser } = start
-  const pack = async (corpus: PretrainSettings['texts']) => {
-    const onProgress = (done: number) => {
-      signal?.throwIfAborted()
-      onEvent?.({ type: 'texts', done })
-    }
-    const packed = await packTexts(corpus(start.architecture), tokeniser, { end: start.end, onProgress })
-    return { packed, rows: rowsOf(packed, objective.room, objective.step) }
-  }
-  const all = await pack(settings.texts)
+  const all = await packed(start, settings, settings.texts)
   const { learnt, held } = settings.valid
-    ? { learnt: all.rows, held: (await pack(settings.valid)).rows }
+    ? { learnt: all.rows, held: (await packed(start, settings, settings.valid)).rows }
     : splitRows(all.rows)
-  const { batchSize = 32 } = settings
   const rows = Math.min(batchSize, learnt.count)
   const key = keyOf([learnt, held], {
     ...start.base,
@@ -87,6 +72,9 @@ export async function pretrain(settings: PretrainSettings): Promise<Pretrained> 
     wanted,
     minutes,
     room: objective.room,
+    architecture: start.architecture,
+    batch: rows,
+    parameters: parameterCount(objective.model),
   })
   const run = (steps: number): TrainSettings => runOf(start, settings, { learnt, held, rows, steps })
   let steps = wanted
@@ -105,8 +93,8 @@ export async function pretrain(settings: PretrainSettings): Promise<Pretrained> 
     base: start.base,
     vocabulary: tokeniser.vocabularySize,
     parameters: parameterCount(objective.model),
-    texts: all.packed.texts,
-    tokens: all.packed.ids.length,
+    texts: all.texts,
+    tokens: all.tokens,
     rows: { learnt: learnt.count, held: held.count },
     steps: trained.steps,
     passes: (trained.steps * rows) / learnt.count,
@@ -115,6 +103,30 @@ export async function pretrain(settings: PretrainSettings): Promise<Pretrained> 
     seconds: (performance.now() - started) / 1000,
     save: (folder, card) => start.save(folder, trained.parameters, card),
   }
+}
+
+function checkBudget({ minutes, steps }: PretrainSettings): void {
+  const isCount = Number.isSafeInteger(steps) && steps! >= 1
+  if ((minutes === undefined && isCount) || (steps === undefined && minutes! > 0)) return
+  throw new ModelsError(
+    'bad-budget',
+    'Pre-training needs minutes, a number above 0, or steps, a whole number of at least 1: one of the two.',
+    { minutes, steps },
+  )
+}
+
+/** The tokens of texts, in rows that fill the network. */
+async function packed(
+  { architecture, objective, tokeniser, end }: Start,
+  { signal, onEvent }: PretrainSettings,
+  corpus: PretrainSettings['texts'],
+) {
+  const onProgress = (done: number) => {
+    signal?.throwIfAborted()
+    onEvent?.({ type: 'texts', done })
+  }
+  const tokens = await packTexts(corpus(architecture), tokeniser, { end, onProgress })
+  return { texts: tokens.texts, tokens: tokens.ids.length, rows: rowsOf(tokens, objective.room, objective.step) }
 }
 
 interface RunOptions {

@@ -4,11 +4,12 @@ import { initialise } from '../modules/tree.js'
 import { EncoderDecoder } from '../networks/encoder-decoder.js'
 import { GPT, type GptOptions } from '../networks/gpt.js'
 import { Random } from '../random.js'
+import { openLowered } from '../runtime/lowered.js'
 import { openSession } from '../runtime/session.js'
 import { beamSearch } from './beam.js'
 import { TextGenerator } from './generate.js'
 import { sampleToken } from './sampling.js'
-import { inferenceModel, openLowered, stepModel } from './steps.js'
+import { inferenceModel, stepModel } from './steps.js'
 import { padded, SequenceTranslator } from './translate.js'
 
 /** First weights with larger numbers, so that the most likely token stands out. */

@@ -3,7 +3,6 @@ import {
   concat,
   type DType,
   encodeOnnx,
-  encodeOnnxApart,
   GraphBuilder,
   lower,
   type OnnxModel,
@@ -20,7 +19,8 @@ import type { KeysAndValues, Past } from '../modules/attention.js'
 import { Context } from '../modules/context.js'
 import type { DecoderInputs } from '../modules/transformer.js'
 import type { Session } from '../runtime/local-session.js'
-import { openSession, type SessionOptions } from '../runtime/session.js'
+import { openLowered } from '../runtime/lowered.js'
+import type { SessionOptions } from '../runtime/session.js'
 import { KeyValueCache } from './cache.js'
 
 /** What decoding step by step needs to know of a model. */
@@ -68,17 +68,6 @@ function lowered(model: object, parameters: ReadonlyMap<string, Tensor>, append:
   const outputs = append(new Context(builder, model))
   for (const [name, value] of Object.entries(outputs)) builder.output(name, value)
   return lower(builder.build(), { opset: 18, provider: 'cpu', mode: 'infer' }, parameters)
-}
-
-/** Bytes of weights from which on they are handed over beside the file: it holds at most 2 GB, and is a copy more. */
-const LARGE = 2 ** 26
-
-/** Opens a model with its weights, however large they are together. */
-export async function openLowered(model: OnnxModel, options: SessionOptions, large = LARGE): Promise<Session> {
-  const size = [...model.graph.initializers.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
-  if (size < large) return openSession(encodeOnnx(model), options)
-  const { file, apart } = encodeOnnxApart(model)
-  return openSession(file, { ...options, apart })
 }
 
 /** The model that `Steps` runs. */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
 import { VolantError } from '@volant/data'
 import { refuse } from '../errors.js'
 import type { Log } from '../store/index.js'
@@ -58,7 +60,7 @@ export class HostedModels {
 
   /** Throws VolantError `bad-models` when names are no names, or not different. */
   constructor({ models = [], threads = 1, quantise, idleTime = 15 * 60_000 }: LanguageOptions, log: Log) {
-    this.#named = namedOf(models)
+    this.#named = namedOf(models.map(withWholePaths))
     this.#settings = { threads, ...(quantise && { quantise }) }
     this.#idleTime = idleTime
     this.#log = log
@@ -182,6 +184,16 @@ const notLoaded = (name: string, why: string) =>
   refuse('model-not-loaded', `The language model "${name}" could not be loaded: ${why.replace(/\.$/, '')}.`, {
     model: name,
   })
+
+/** With paths as failures tell them, so that they can be replaced by names. */
+function withWholePaths({ name, source, adapters = [] }: HostedModel): HostedModel {
+  const isPath = existsSync(source) || isAbsolute(source) || /^\.{1,2}[\\/]/.test(source)
+  return {
+    name,
+    source: isPath ? resolve(source) : source,
+    adapters: adapters.map((one) => ({ ...one, folder: resolve(one.folder) })),
+  }
+}
 
 function namedOf(models: readonly HostedModel[]): Map<string, Named> {
   const all = models.flatMap((model): [string, Named][] => [

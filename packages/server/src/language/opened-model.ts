@@ -46,7 +46,7 @@ function decoderModel(writer: TextWriter, unread: Readonly<Record<string, string
     try {
       for await (const piece of writing) onPiece(piece)
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (error !== signal.reason) throw error
     }
     const { promptTokens, tokens, ended = 'stopped' } = writing
     return { promptTokens, tokens, ended }
