@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { readTexts, shuffledIndices, VolantError } from '@volant/data'
+import { readTexts, shuffledIndices } from '@volant/data'
 import {
   type DistilEvent,
   describeModel,
@@ -17,7 +16,7 @@ import {
 import { command } from '../command.js'
 import { locate, publicName } from '../locate.js'
 import type { OptionValues } from '../options.js'
-import { checkFolder } from '../out.js'
+import { checkFolder, stopped, unfinishedOf } from '../out.js'
 import { sizeText, timeText } from '../terminal/chart.js'
 import { type TaskProgress, taskProgress } from '../terminal/task-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -94,7 +93,7 @@ export const distil = command({
         quantise: given.quantise === 'int8' ? 'int8' : undefined,
         card: cardOf({ ...told, agreement }, given),
       })
-      await rm(stateOf(given), { force: true })
+      await rm(unfinishedOf(given.out!), { force: true })
       progress.end()
       const { bytes } = await describeModel(given.out!)
       const parameters = [...student.weights.values()].reduce((sum, { data }) => sum + data.length, 0)
@@ -113,9 +112,6 @@ function checkUsage({ teacher, out, static: isStatic, layers, epochs, width, qua
   if (!isStatic && width !== undefined) throw new Usage('--width is for --static')
   if (quantise === '4bit') throw new Usage('distil writes float32 or int8 weights, not 4bit')
 }
-
-/** Beside the result, to go on from after Ctrl-C. */
-const stateOf = ({ out }: Given) => `${out}.unfinished`
 
 async function openTeacher(
   name: string,
@@ -162,13 +158,9 @@ async function make(
   }
   const show = shower(progress)
   const settings = { teacher, texts, vocabulary, layers, epochs, seed, threads, signal }
-  const student = await distilEncoder({ ...settings, checkpoint: stateOf(given), onEvent: show }).catch((error) => {
-    if (signal.aborted && existsSync(stateOf(given)))
-      throw new VolantError(
-        'cancelled',
-        `The distillation was stopped; the same command goes on from "${stateOf(given)}".`,
-      )
-    throw error
+  const checkpoint = unfinishedOf(given.out!)
+  const student = await distilEncoder({ ...settings, checkpoint, onEvent: show }).catch((error) => {
+    throw stopped(error, signal, 'The distillation was stopped', checkpoint)
   })
   return { student, agreement: student.agreement }
 }

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { VolantError } from '@volant/data'
 import type { VectorReport } from '@volant/fields'
 import { type PretrainedEncoder, TextEmbedder, tuneEncoder, writeEncoder } from '@volant/models'
 import { command } from '../command.js'
@@ -9,7 +7,7 @@ import { checkExamples, readExamples } from '../embeddings/examples.js'
 import { holdOut } from '../embeddings/held-out.js'
 import { type Embed, measureLabelled, measurePairs, measureScored } from '../embeddings/measure.js'
 import { openBase } from '../embeddings/open.js'
-import { checkFolder } from '../out.js'
+import { checkFolder, stopped, unfinishedOf } from '../out.js'
 import { timeText } from '../terminal/chart.js'
 import { partProgress } from '../terminal/part-progress.js'
 import { table } from '../terminal/table.js'
@@ -50,8 +48,7 @@ export const embedTrain = command({
     const base = await openBase(given.base, terminal)
     const { learnt, held } = holdOut(await readExamples(data!, given, terminal), seed)
     const { signal } = terminal
-    /** Beside the result, to go on from after Ctrl-C. */
-    const state = `${out}.unfinished`
+    const state = unfinishedOf(out)
     const progress = partProgress(terminal)
     const measured = (encoder: PretrainedEncoder, what: string) =>
       withVectors(encoder, threads, async (embedder) => {
@@ -86,8 +83,7 @@ export const embedTrain = command({
       terminal.print(comparison(before, after))
       terminal.print(`\nTuned in ${timeText(seconds)}. Model folder: ${out}\nNext: volant embed <data> --base ${out}`)
     } catch (error) {
-      if (!signal.aborted || !existsSync(state)) throw error
-      throw new VolantError('cancelled', `The tuning was stopped; the same command goes on from "${state}".`)
+      throw stopped(error, signal, 'The tuning was stopped', state)
     } finally {
       progress.end()
     }

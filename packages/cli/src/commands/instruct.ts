@@ -1,7 +1,6 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { VolantError } from '@volant/data'
 import {
   holdOut,
   readChats,
@@ -13,9 +12,9 @@ import {
 import { command } from '../command.js'
 import { openModel } from '../decoder.js'
 import type { OptionValues } from '../options.js'
-import { checkFolder } from '../out.js'
+import { checkFolder, stopped, unfinishedOf } from '../out.js'
 import { timeText } from '../terminal/chart.js'
-import { type TuneProgress, tuneProgress } from '../terminal/tune-progress.js'
+import { tuneProgress } from '../terminal/tune-progress.js'
 import { Usage } from '../usage.js'
 
 /** Updates after which a checkpoint is written. */
@@ -71,7 +70,8 @@ export const instruct = command({
     const all = await readChats(chats!)
     const own = given.valid === undefined ? holdOut(all, seed) : { learnt: all, held: await readChats(given.valid) }
     const decoder = await openModel(base, { revision, file }, terminal)
-    const unfinished = `${out}.unfinished`
+    const unfinished = unfinishedOf(out)
+    const checkpoint = path.join(unfinished, 'training')
     await mkdir(unfinished, { recursive: true })
     const progress = tuneProgress(terminal)
     let tuned: TunedDecoder
@@ -80,13 +80,14 @@ export const instruct = command({
         ...settingsOf(given),
         seed,
         valid: own.held.length > 0 ? own.held : undefined,
-        checkpoint: { file: path.join(unfinished, 'training'), every: EVERY },
+        checkpoint: { file: checkpoint, every: EVERY },
         signal: terminal.signal,
         onEvent: progress.onEvent,
       })
     } catch (error) {
       await rmdir(unfinished).catch(() => {}) // where nothing is in it
-      throw terminal.signal.aborted ? stopped(progress, unfinished) : error
+      const what = `The tuning was stopped after ${progress.step} of ${progress.totalSteps} updates`
+      throw stopped(error, terminal.signal, what, unfinished, checkpoint)
     } finally {
       progress.end()
     }
@@ -102,13 +103,6 @@ function settingsOf(given: InstructOptions): TuneOptions {
   const { lora, dora, epochs, learningRate, batchSize, maxTokens, quantise, threads = availableParallelism() } = given
   const known = { epochs, learningRate, batchSize, maxTokens, quantise, threads, lora: { rank: lora ?? 8, dora } }
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
-}
-
-function stopped({ step, totalSteps }: TuneProgress, unfinished: string): VolantError {
-  return new VolantError(
-    'stopped',
-    `stopped after ${step} of ${totalSteps} updates; the same command goes on from ${unfinished}`,
-  )
 }
 
 function reportOf(tuned: TunedDecoder, made: { base: string; out: string; merged: boolean }) {

@@ -1,13 +1,12 @@
-import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { readTexts, VolantError } from '@volant/data'
+import { readTexts } from '@volant/data'
 import { describeModel, type Pretrained, pretrain, pretrainable } from '@volant/models'
 import { command } from '../command.js'
 import { locate, publicName } from '../locate.js'
 import type { OptionValues } from '../options.js'
-import { checkFolder } from '../out.js'
+import { checkFolder, stopped, unfinishedOf } from '../out.js'
 import { sizeText, timeText } from '../terminal/chart.js'
 import { pretrainProgress } from '../terminal/pretrain-progress.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -65,7 +64,7 @@ export const pretrainCommand = command({
     const made = await make(files as string[], { ...given, base: folder }, terminal)
     const report = reportOf(made, given)
     await made.save(out!, cardOf(report))
-    await rm(stateOf(given), { recursive: true, force: true })
+    await rm(unfinishedOf(given.out!), { recursive: true, force: true })
     const { bytes } = await describeModel(out!)
     terminal.print(given.json ? JSON.stringify({ ...report, bytes }) : summary({ ...report, bytes }, out!))
   },
@@ -84,14 +83,12 @@ function checkUsage({ arch, base, out, minutes, steps, ...sizes }: Given): void 
       if (sizes[name] !== undefined) throw new Usage(`--${name} is that of the base: leave it out`)
 }
 
-/** Beside the result, to go on from after Ctrl-C. */
-const stateOf = ({ out }: Given) => `${out}.unfinished`
-
 const decoders = ['gpt2', 'llama']
 
 async function make(files: readonly string[], given: Given, terminal: Terminal): Promise<Pretrained> {
   const { arch, minutes, steps, column, valid, seed = 42, threads = availableParallelism() } = given
   const { signal } = terminal
+  const state = unfinishedOf(given.out!)
   const read = (paths: readonly string[]) =>
     async function* (architecture: string) {
       // Models that write learn from lines and blank lines too.
@@ -118,17 +115,13 @@ async function make(files: readonly string[], given: Given, terminal: Terminal):
       minutes: steps === undefined ? (minutes ?? MINUTES) : undefined,
       seed,
       threads,
-      state: stateOf(given),
+      state,
       signal,
       onEvent: progress.onEvent,
     })
   } catch (error) {
-    await rmdir(stateOf(given)).catch(() => {}) // where nothing is in it
-    if (!signal.aborted || !existsSync(path.join(stateOf(given), 'training'))) throw error
-    throw new VolantError(
-      'cancelled',
-      `The pre-training was stopped; the same command goes on from "${stateOf(given)}".`,
-    )
+    await rmdir(state).catch(() => {}) // where nothing is in it
+    throw stopped(error, signal, 'The pre-training was stopped', state, path.join(state, 'training'))
   } finally {
     progress.end()
   }

@@ -4,7 +4,7 @@ import { openTable, type Table, VolantError } from '@volant/data'
 import { inferSpec, joinProcesses, type ProcessGroup, parseSpec, type Spec, train as trainModel } from '@volant/fields'
 import { command } from '../command.js'
 import type { OptionValues } from '../options.js'
-import { checkFree } from '../out.js'
+import { checkFree, unfinishedOf } from '../out.js'
 import { trainProgress } from '../terminal/progress.js'
 import { trainSummary } from '../terminal/report.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -105,7 +105,7 @@ async function trainAndTell(
       test: await open(given.test),
       spec,
       out: out!,
-      checkpoints: `${out}.unfinished`,
+      checkpoints: unfinishedOf(out!),
       parallel,
       threads: parallel && Math.max(1, Math.floor(availableParallelism() / parallel.onThisMachine)),
       notes,

@@ -21,6 +21,7 @@ export {
   reliability,
   topConfusions,
 } from './report.js'
-export { retrievalReport, type VectorReport } from './retrieval.js'
+export { retrievalReport } from './retrieval.js'
 export { bestThreshold, labelReport, scoreReport } from './similarity.js'
 export { METRICS, type MetricName, type MetricValues, measure, measureAll, metricNames } from './table.js'
+export type { VectorReport } from './vector-report.js'

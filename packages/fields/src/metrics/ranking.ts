@@ -10,15 +10,21 @@ interface Ranking {
   closes: Uint8Array
 }
 
-function rankingOf({ rows, classes, labels, probabilities }: ClassOutcomes, target: number): Ranking {
+const rankingOf = ({ rows, classes, labels, probabilities }: ClassOutcomes, target: number): Ranking =>
+  rankingBy(
+    rows,
+    (row) => probabilities[row * classes + target]!,
+    (row) => labels[row] === target,
+  )
+
+function rankingBy(rows: number, score: (row: number) => number, isPositive: (row: number) => boolean): Ranking {
   const order = new Int32Array(rows)
   for (let row = 0; row < rows; row++) order[row] = row
-  const score = (row: number) => probabilities[row * classes + target]!
   order.sort((a, b) => score(b) - score(a))
   const belongs = new Uint8Array(rows)
   const closes = new Uint8Array(rows)
   for (let place = 0; place < rows; place++) {
-    belongs[place] = labels[order[place]!] === target ? 1 : 0
+    belongs[place] = isPositive(order[place]!) ? 1 : 0
     closes[place] = place === rows - 1 || score(order[place]!) !== score(order[place + 1]!) ? 1 : 0
   }
   return { order, belongs, closes }
@@ -92,6 +98,16 @@ function ranked(outcomes: ClassOutcomes, area: (ranking: Ranking, counts: Counts
 
 /** Area under the ROC curve; with more than two classes the mean of each class against the rest. */
 export const rocAuc = (outcomes: ClassOutcomes): Evaluate => ranked(outcomes, areaUnderRoc)
+
+/** Area under the ROC curve of scores, the greater the likelier label 1; the other label is 0. */
+export function rocAucOfScores(scores: ArrayLike<number>, labels: ArrayLike<number>): Evaluate {
+  const ranking = rankingBy(
+    labels.length,
+    (row) => scores[row]!,
+    (row) => labels[row] === 1,
+  )
+  return (counts) => areaUnderRoc(ranking, counts)
+}
 
 /** Area under the precision-recall curve as average precision; with more classes the mean of each against the rest. */
 export const prAuc = (outcomes: ClassOutcomes): Evaluate => ranked(outcomes, averagePrecision)

@@ -1,12 +1,7 @@
 import { products } from '@volant/models'
-import { type BootstrapOptions, type Interval, intervalOf, resample } from './bootstrap.js'
-
-/** Values by name with their 95 % intervals. */
-export interface VectorReport {
-  readonly rows: number
-  readonly metrics: Readonly<Record<string, number>>
-  readonly intervals: Readonly<Record<string, Interval>>
-}
+import type { BootstrapOptions } from './bootstrap.js'
+import { meanOf } from './metric.js'
+import { type VectorReport, vectorReport } from './vector-report.js'
 
 /** Places that nDCG looks at. */
 const DEPTH = 10
@@ -36,26 +31,11 @@ export function retrievalReport(
   queries: readonly Float32Array[],
   candidates: readonly Float32Array[],
   relevant: readonly (readonly number[])[],
-  { seed, resamples = 1000 }: BootstrapOptions = {},
+  options: BootstrapOptions = {},
 ): VectorReport {
   const ranks = queries.map((query, i) => ranksOf(products(query, candidates), relevant[i]!))
-  const each = Object.entries(values).map(([name, value]) => ({
-    name,
-    each: Float64Array.from(ranks, value),
-    means: [] as number[],
-  }))
-  const rows = queries.length
-  resample(rows, resamples, seed, (counts) => {
-    for (const { each: numbers, means } of each)
-      means.push(numbers.reduce((sum, x, i) => sum + x * counts[i]!, 0) / rows)
-  })
-  return {
-    rows,
-    metrics: Object.fromEntries(
-      each.map(({ name, each: numbers }) => [name, numbers.reduce((sum, x) => sum + x, 0) / rows]),
-    ),
-    intervals: Object.fromEntries(each.map(({ name, means }) => [name, intervalOf(means)])),
-  }
+  const each = Object.entries(values).map(([name, value]) => [name, meanOf(Float64Array.from(ranks, value))])
+  return vectorReport(queries.length, options, Object.fromEntries(each))
 }
 
 /** Ranks of the most similar of what belongs to a query, as many as nDCG looks at, best first. */

@@ -1,7 +1,7 @@
-import { type BootstrapOptions, intervalOf, resample } from './bootstrap.js'
-import type { Counts, Evaluate } from './metric.js'
-import { meanOf } from './metric.js'
-import type { VectorReport } from './retrieval.js'
+import type { BootstrapOptions } from './bootstrap.js'
+import { type Evaluate, meanOf } from './metric.js'
+import { rocAucOfScores } from './ranking.js'
+import { type VectorReport, vectorReport } from './vector-report.js'
 
 /** How similarities of pairs follow the scores that people gave: Spearman's and Pearson's correlation. */
 export function scoreReport(
@@ -9,7 +9,7 @@ export function scoreReport(
   scores: ArrayLike<number>,
   options: BootstrapOptions = {},
 ): VectorReport {
-  return report(similarities.length, options, {
+  return vectorReport(similarities.length, options, {
     // In resamples the ranks stay those of all rows.
     spearman: correlation(ranksOf(similarities), ranksOf(scores)),
     pearson: correlation(similarities, scores),
@@ -28,8 +28,8 @@ export function labelReport(
 ): VectorReport {
   const accuracy = (least: number) =>
     meanOf(Float64Array.from(similarities, (x, i) => (x >= least === (labels[i] === 1) ? 1 : 0)))
-  return report(labels.length, options, {
-    rocAuc: areaUnderRoc(similarities, labels),
+  return vectorReport(labels.length, options, {
+    rocAuc: rocAucOfScores(similarities, labels),
     ...(threshold !== undefined && { accuracy: accuracy(threshold) }),
   })
 }
@@ -50,23 +50,6 @@ export function bestThreshold(similarities: ArrayLike<number>, labels: ArrayLike
   return threshold
 }
 
-function report(
-  rows: number,
-  { seed, resamples = 1000 }: BootstrapOptions,
-  metrics: Readonly<Record<string, Evaluate>>,
-): VectorReport {
-  const each = Object.entries(metrics).map(([name, evaluate]) => ({ name, evaluate, drawn: [] as number[] }))
-  resample(rows, resamples, seed, (counts) => {
-    for (const { evaluate, drawn } of each) drawn.push(evaluate(counts))
-  })
-  const once = new Uint16Array(rows).fill(1)
-  return {
-    rows,
-    metrics: Object.fromEntries(each.map(({ name, evaluate }) => [name, evaluate(once)])),
-    intervals: Object.fromEntries(each.map(({ name, drawn }) => [name, intervalOf(drawn)])),
-  }
-}
-
 /** Pearson's correlation; NaN where one side does not vary. */
 function correlation(a: ArrayLike<number>, b: ArrayLike<number>): Evaluate {
   return (counts) => {
@@ -84,27 +67,6 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): Evaluate {
       squaresB += count * (b[i]! - meanB) ** 2
     }
     return both / Math.sqrt(squaresA * squaresB)
-  }
-}
-
-/** The share of pairs of a positive and a negative in which the positive is more similar; equal ones count half. */
-function areaUnderRoc(similarities: ArrayLike<number>, labels: ArrayLike<number>): Evaluate {
-  const order = orderOf(similarities)
-  return (counts: Counts) => {
-    let [positives, negatives, area] = [0, 0, 0]
-    for (let place = 0; place < order.length; ) {
-      const similarity = similarities[order[place]!]
-      let [tiedPositives, tiedNegatives] = [0, 0]
-      for (; place < order.length && similarities[order[place]!] === similarity; place++) {
-        const row = order[place]!
-        if (labels[row] === 1) tiedPositives += counts[row]!
-        else tiedNegatives += counts[row]!
-      }
-      area += tiedPositives * (negatives + tiedNegatives / 2)
-      positives += tiedPositives
-      negatives += tiedNegatives
-    }
-    return area / (positives * negatives)
   }
 }
 
