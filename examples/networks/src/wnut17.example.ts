@@ -1,7 +1,7 @@
 // npm run example -- wnut17 [--base MODEL]: names in English messages, by word: a pretrained encoder, linear, CRF. A word stands
 // where its first token does (Devlin et al. 2019, "BERT").
 import { join } from 'node:path'
-import { gather, reshape, type Tensor, tensorOf, type Value } from '@volant/graph'
+import { gather, reshape, tensorOf, type Value } from '@volant/graph'
 import { encoderNetwork, locateModel, openEncoder, Tokeniser } from '@volant/models'
 import {
   adamW,
@@ -11,19 +11,15 @@ import {
   Dropout,
   Linear,
   Module,
-  type Predict,
-  spanF1,
   TagScheme,
   type TrainSettings,
-  viterbi,
   warmUp,
 } from '@volant/nn'
 import { readTagged, type Tagged } from './data/tagged.js'
-import { padded, pieces } from './data/vocabulary.js'
-import { printFigures, rounded } from './figures.js'
+import { padded } from './data/vocabulary.js'
 import { readOptions } from './options.js'
-import { type Trained, trainUntilStopped } from './training.js'
-import { withWeights } from './with-weights.js'
+import { measureSpans, reportTagging } from './tagging.js'
+import { trainUntilStopped } from './training.js'
 
 const options = readOptions('wnut17')
 const name = options.base ?? 'english'
@@ -99,33 +95,13 @@ function batchOf(rows: readonly { ids: Int32Array; places: number[] }[]) {
   }
 }
 
+const batchFrom = (all: readonly ReturnType<typeof tokensOf>[]) => (rows: readonly number[]) =>
+  batchOf(rows.map((row) => all[row]!))
+
 const predicted: NonNullable<TrainSettings['predict']> = (context, { ids, mask, places }) => ({
   emissions: network.apply(context, { ids: ids!, mask: mask!, places: places! }),
   ...network.crf.scores(context),
 })
-
-async function measure(set: readonly Tagged[], all: readonly ReturnType<typeof tokensOf>[], predict: Predict) {
-  const found = []
-  for (const some of pieces(all.length, 32)) {
-    const rows = Array.from(some, (row) => all[row]!)
-    found.push(...decode(await predict(batchOf(rows)), rows))
-  }
-  return spanF1(
-    found,
-    set.map(({ spans }) => spans),
-  )
-}
-
-/** The spans of some sentences by Viterbi's best tags. */
-function decode(result: Readonly<Record<string, Tensor>>, rows: readonly { places: number[] }[]) {
-  const [emissions, transitions, start, end] = ['emissions', 'transitions', 'start', 'end'].map((key) => result[key]!)
-  const data = (tensor: Tensor | undefined) => tensor!.data as Float32Array
-  const chain = { transitions: data(transitions), start: data(start), end: data(end) }
-  const [, W, K] = emissions!.dims as [number, number, number]
-  return rows.map(({ places }, i) =>
-    scheme.spans(viterbi(data(emissions).subarray(i * W * K, (i * W + places.length) * K), chain).tags),
-  )
-}
 
 const pretrained = [...(await encoder.weights())].map(([path, weight]) => [`encoder.${path}`, weight] as const)
 const trained = await trainUntilStopped(
@@ -151,26 +127,11 @@ const trained = await trainUntilStopped(
     initial: new Map(pretrained),
     predict: predicted,
     validate: async (predict) => {
-      const { f1 } = await measure(valid, encoded.valid, predict)
+      const { f1 } = await measureSpans(predict, scheme, valid, batchFrom(encoded.valid))
       return { score: 1 - f1, f1 }
     },
   },
   options,
 )
-if (trained) await report(trained)
-
-/** The test part is measured with the weights that validation chose. */
-async function report(trained: Trained): Promise<void> {
-  const { parameters, history, bestEpoch } = trained
-  const evaluation = { model: network, inputs, predict: predicted, parameters, threads: options.threads }
-  const { f1, precision, recall } = await withWeights(evaluation, (predict) => measure(test, encoded.test, predict))
-  const figures = {
-    base: name,
-    testF1: rounded(f1),
-    testPrecision: rounded(precision),
-    testRecall: rounded(recall),
-    validF1: rounded(history[bestEpoch - 1]!.validation!['f1']!),
-    bestEpoch,
-  }
-  printFigures(figures, { model: network, trained, seed: options.seed })
-}
+const tagging = { model: network, inputs, predict: predicted, scheme }
+if (trained) await reportTagging({ base: name }, trained, tagging, [test, batchFrom(encoded.test)], options)
