@@ -11,9 +11,9 @@ export function checkFree(out: string, force = false): void {
 /** Where long work to be written to `out` keeps what it goes on from after Ctrl-C. */
 export const unfinishedOf = (out: string): string => `${out}.unfinished`
 
-/** An error, or where `signal` was its cause and the work can go on from `state`, since `kept` is there, one that says so. */
-export function stopped(error: unknown, signal: AbortSignal, what: string, state: string, kept = state): unknown {
-  if (!signal.aborted || !existsSync(kept)) return error
+/** An error, or where `signal` was its cause and `state` is there to go on from, one that says so. */
+export function stopped(error: unknown, signal: AbortSignal, what: string, state: string): unknown {
+  if (!signal.aborted || !existsSync(state)) return error
   return new VolantError('cancelled', `${what}; the same command goes on from "${state}".`)
 }
 

@@ -2,8 +2,8 @@ import type { VectorReport } from '@volant/fields'
 import type { LabelledTexts, ScoredPairs } from '@volant/models'
 import { command } from '../command.js'
 import { checkExamples, readExamples } from '../embeddings/examples.js'
-import { type Embed, measureLabelled, measurePairs, measureScored } from '../embeddings/measure.js'
-import { openEmbedder } from '../embeddings/open.js'
+import { measureLabelled, measurePairs, measureScored } from '../embeddings/measure.js'
+import { type Embed, embedWith, openEmbedder } from '../embeddings/open.js'
 import { asText, withTable } from '../embeddings/texts.js'
 import type { OptionValues } from '../options.js'
 import { partProgress } from '../terminal/part-progress.js'
@@ -53,15 +53,10 @@ export const embedEvaluate = command({
     const embedder = await openEmbedder(given, terminal)
     const progress = partProgress(terminal)
     try {
-      const report = await measure(data!, given, terminal, async (texts) => {
-        const { vectors } = await embedder.embed(texts, {
-          normalise: true,
-          signal: terminal.signal,
-          onProgress: (done, all) => progress.show(done / all, `${done} of ${all} texts`),
-        })
-        progress.end()
-        return vectors
-      })
+      const onProgress = (done: number, all: number) => progress.show(done / all, `${done} of ${all} texts`)
+      const embed = embedWith(embedder, { signal: terminal.signal, onProgress })
+      const report = await measure(data!, given, terminal, embed)
+      progress.end()
       if (given.json) return terminal.print(JSON.stringify(report))
       terminal.print(`${report.rows.toLocaleString('en-US')} rows\n\n${metricsTable(report.metrics, report.intervals)}`)
     } finally {

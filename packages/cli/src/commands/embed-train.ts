@@ -5,8 +5,8 @@ import { type PretrainedEncoder, TextEmbedder, tuneEncoder, writeEncoder } from 
 import { command } from '../command.js'
 import { checkExamples, readExamples } from '../embeddings/examples.js'
 import { holdOut } from '../embeddings/held-out.js'
-import { type Embed, measureLabelled, measurePairs, measureScored } from '../embeddings/measure.js'
-import { openBase } from '../embeddings/open.js'
+import { measureLabelled, measurePairs, measureScored } from '../embeddings/measure.js'
+import { embedWith, openBase } from '../embeddings/open.js'
 import { checkFolder, stopped, unfinishedOf } from '../out.js'
 import { timeText } from '../terminal/chart.js'
 import { partProgress } from '../terminal/part-progress.js'
@@ -52,10 +52,7 @@ export const embedTrain = command({
     const progress = partProgress(terminal)
     const measured = (encoder: PretrainedEncoder, what: string) =>
       withVectors(encoder, threads, async (embedder) => {
-        const embed: Embed = async (texts) => {
-          const onProgress = (done: number, all: number) => progress.show(done / all, what)
-          return (await embedder.embed(texts, { normalise: true, signal, onProgress })).vectors
-        }
+        const embed = embedWith(embedder, { signal, onProgress: (done, all) => progress.show(done / all, what) })
         if (held.kind === 'pairs') return measurePairs(embed, held, learnt.kind === 'pairs' ? learnt.answers : [])
         if (held.kind === 'scored') return measureScored(embed, held)
         return measureLabelled(embed, held, learnt as typeof held)

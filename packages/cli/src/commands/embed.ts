@@ -1,6 +1,6 @@
 import { nearest, type TextEmbedder } from '@volant/models'
 import { command } from '../command.js'
-import { openEmbedder } from '../embeddings/open.js'
+import { embedWith, openEmbedder } from '../embeddings/open.js'
 import { readTexts } from '../embeddings/texts.js'
 import { checkVectorFile, type Embedded, jsonLine, writeVectors } from '../embeddings/write.js'
 import type { OptionValues } from '../options.js'
@@ -109,13 +109,10 @@ async function search(
 ): Promise<void> {
   const progress = partProgress(terminal)
   try {
-    const { vectors } = await embedder.embed([search!, ...texts], {
-      normalise: true,
-      signal: terminal.signal,
-      onProgress: (done, all) => progress.show(done / all, `${done} of ${all} texts`),
-    })
+    const onProgress = (done: number, all: number) => progress.show(done / all, `${done} of ${all} texts`)
+    const [query, ...vectors] = await embedWith(embedder, { signal: terminal.signal, onProgress })([search!, ...texts])
     progress.end()
-    const found = nearest(vectors[0]!, vectors.slice(1), top).map(({ row, similarity }) => ({
+    const found = nearest(query!, vectors, top).map(({ row, similarity }) => ({
       id: row,
       similarity: Number(similarity.toFixed(4)),
       text: texts[row]!,

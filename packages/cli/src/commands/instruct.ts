@@ -87,7 +87,7 @@ export const instruct = command({
     } catch (error) {
       await rmdir(unfinished).catch(() => {}) // where nothing is in it
       const what = `The tuning was stopped after ${progress.step} of ${progress.totalSteps} updates`
-      throw stopped(error, terminal.signal, what, unfinished, checkpoint)
+      throw stopped(error, terminal.signal, what, checkpoint)
     } finally {
       progress.end()
     }

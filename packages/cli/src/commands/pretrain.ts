@@ -121,7 +121,7 @@ async function make(files: readonly string[], given: Given, terminal: Terminal):
     })
   } catch (error) {
     await rmdir(state).catch(() => {}) // where nothing is in it
-    throw stopped(error, signal, 'The pre-training was stopped', state, path.join(state, 'training'))
+    throw stopped(error, signal, 'The pre-training was stopped', path.join(state, 'training'))
   } finally {
     progress.end()
   }

@@ -1,8 +1,6 @@
 import { bestThreshold, labelReport, retrievalReport, scoreReport, type VectorReport } from '@volant/fields'
 import { type LabelledTexts, products, type ScoredPairs, type TextPairs } from '@volant/models'
-
-/** Vectors of length 1. */
-export type Embed = (texts: readonly string[]) => Promise<Float32Array[]>
+import type { Embed } from './open.js'
 
 /** Finds the answers of queries among all answers, each text once. `others`: further answers. */
 export async function measurePairs(

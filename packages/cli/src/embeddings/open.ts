@@ -1,5 +1,11 @@
 import { availableParallelism } from 'node:os'
-import { openEncoder, type PretrainedEncoder, TextEmbedder, withEncoderAdapter } from '@volant/models'
+import {
+  type EmbedOptions,
+  openEncoder,
+  type PretrainedEncoder,
+  TextEmbedder,
+  withEncoderAdapter,
+} from '@volant/models'
 import { locate } from '../locate.js'
 import type { OptionValues } from '../options.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -27,3 +33,11 @@ export async function openEmbedder(
   const encoder = adapter ? await withEncoderAdapter(plain, adapter[0]!.folder) : plain
   return TextEmbedder.open(encoder, { threads, ...(quantise && { quantise }) })
 }
+
+/** Vectors of length 1. */
+export type Embed = (texts: readonly string[]) => Promise<Float32Array[]>
+
+export const embedWith =
+  (embedder: TextEmbedder, options: Pick<EmbedOptions, 'signal' | 'onProgress'>): Embed =>
+  async (texts) =>
+    (await embedder.embed(texts, { ...options, normalise: true })).vectors

@@ -1,28 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { outputType } from '../registry.js'
-import { blendedAnswers, choose, type Judged } from './choose.js'
-import type { Dataset } from './dataset.js'
-import type { FittedOutput } from './outputs.js'
-
-const rows = 400
-const state = { classes: ['no', 'yes'], positive: 1 }
-const output: FittedOutput = {
-  name: 'paid',
-  settings: { type: 'category', weight: 1 },
-  type: outputType('category'),
-  state,
-}
-const truth = Array.from({ length: rows }, (_, row) => ((row * 7) % 10 < 4 ? 1 : 0))
-const data: Dataset = { rows, inputs: {}, labels: { paid: truth.map((label) => state.classes[label]!) }, keys: [] }
-
-/** Scores that are right (by `margin`) in the rows that `right` tells, else wrong. */
-function candidate(name: string, right: (row: number) => boolean, margin = (_row: number) => 2): Judged {
-  const raw = new Float32Array(rows * 2)
-  truth.forEach((label, row) => {
-    raw[2 * row + 1] = (label === 1) === right(row) ? margin(row) : -margin(row)
-  })
-  return { name, raw: { paid: raw } }
-}
+import { candidate, data, output, rows, truth } from '../testing/judged.js'
+import { blendedAnswers, choose } from './choose.js'
 
 describe('choose', () => {
   it('keeps the better of two that err in the same rows', () => {

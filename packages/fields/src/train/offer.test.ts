@@ -5,31 +5,15 @@ import { type Row, tableFromRows } from '@volant/data'
 import { afterAll, describe, expect, it } from 'vitest'
 import { outputType } from '../registry.js'
 import { parseSpec } from '../spec/parse.js'
+import { candidate, data, output, rows } from '../testing/judged.js'
 import type { Judged } from './choose.js'
 import type { Dataset } from './dataset.js'
 import { chooseWithOffer } from './offer.js'
 import type { FittedOutput } from './outputs.js'
 import { train } from './train.js'
 
-const rows = 400
-const state = { classes: ['no', 'yes'], positive: 1 }
-const output: FittedOutput = {
-  name: 'paid',
-  settings: { type: 'category', weight: 1 },
-  type: outputType('category'),
-  state,
-}
-const truth = Array.from({ length: rows }, (_, row) => ((row * 7) % 10 < 4 ? 1 : 0))
-const data: Dataset = { rows, inputs: {}, labels: { paid: truth.map((label) => state.classes[label]!) }, keys: [] }
-
-/** Scores that are wrong in the first rows. */
-function wrongIn(wrong: number, name: string): Judged {
-  const raw = new Float32Array(rows * 2)
-  truth.forEach((label, row) => {
-    raw[2 * row + 1] = (label === 1) === row >= wrong ? 2 : -2
-  })
-  return { name, raw: { paid: raw } }
-}
+/** Wrong in the first rows. */
+const wrongIn = (wrong: number, name: string) => candidate(name, (row) => row >= wrong)
 
 const offer = (linear: number, probe: number) =>
   chooseWithOffer([output], [wrongIn(linear, 'linear'), wrongIn(probe, 'probe')], data, (name) => name === 'probe')

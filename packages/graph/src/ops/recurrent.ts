@@ -50,11 +50,11 @@ function recurrence(name: CellName): OpRule {
     // The loops give the gradients of the pre-activations of all steps; the rest is one product for each operand.
     grad: ({ dys, ys, dy, attributes }, ...values) => {
       const { layers, lengths } = recurrentInputs(values, cell, attributes)
-      const saved = ys.slice(1 + states)
-      const operands = saved.splice(0, layers.length)
+      const slopes = ys.slice(1 + states)
+      const operands = slopes.splice(0, layers.length)
       const dLast = ys.slice(1, 1 + states).map((state, i) => dys[1 + i] ?? zerosLike(state))
       const weights = layers.map(({ recurrent }) => recurrent)
-      const rest = [dy, ...dLast, ...saved, ...weights, ...(lengths ? [lengths] : [])]
+      const rest = [dy, ...dLast, ...slopes, ...weights, ...(lengths ? [lengths] : [])]
       const found = dy.builder.append(`${name}Gradient`, rest, { ...attributes })
       const dzs = found.splice(0, layers.length)
       const dqs = cell.candidateBias ? found.splice(0, layers.length) : []

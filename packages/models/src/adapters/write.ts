@@ -40,7 +40,8 @@ interface Adapted {
 
 /**
  * Writes the adapters of a network as the folder that PEFT reads: adapter_model.safetensors, and adapter_config.json, which also
- * holds the hash of the base. What is at `folder` is replaced when all is written. Throws ModelsError `no-adapter`, `mixed-adapters`, `missing-weight`.
+ * holds the hash of the base. What is at `folder` is replaced when all is written. Throws ModelsError `no-adapter`,
+ * `mixed-adapters`, `missing-weight`.
  */
 export async function writeAdapter(folder: string, written: WrittenAdapter): Promise<void> {
   const files = adapterFiles(written)
@@ -53,7 +54,7 @@ export async function writeAdapter(folder: string, written: WrittenAdapter): Pro
 export function adapterFiles(written: WrittenAdapter): Map<string, Uint8Array | string> {
   const { others = new Map<string, Tensor>() } = written
   const adapted = adaptedLayers(written)
-  if (adapted.length === 0) throw new ModelsError('no-adapter', `writeAdapter: the network has no adapter to write.`)
+  if (adapted.length === 0) throw new ModelsError('no-adapter', 'The network has no adapter to write.')
   const tensors = new Map([...adapted.flatMap((one) => one.tensors), ...others])
   const config = configOf(adapted, written, [...others.keys()])
   const named = new Map([...tensors].map(([name, tensor]) => [WRAPPER + name, tensor]))

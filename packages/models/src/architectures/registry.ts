@@ -33,7 +33,10 @@ export function decoderOf(config: Config): DecoderArchitecture {
   return known(decoders, config, 'a decoder')
 }
 
-/** Which of the two reads a config.json: an encoder makes vectors of a text, a decoder writes on. Throws ModelsError `unknown-architecture`. */
+/**
+ * Which of the two reads a config.json: an encoder makes vectors of a text, a decoder writes on. Throws ModelsError
+ * `unknown-architecture`.
+ */
 export function kindOf(config: Config): 'encoder' | 'decoder' {
   if (decoders.has(config.text('model_type'))) return 'decoder'
   known(new Map<string, unknown>([...encoders, ...decoders]), config, 'an encoder or a decoder')

@@ -235,22 +235,23 @@ describe('frozen weights in 4 bits', () => {
   })
 })
 
+/** What a decoder with an adapter says to "Where?". */
+async function answerOf(base: PretrainedDecoder, adapter: string): Promise<string> {
+  const writer = await TextWriter.open(base, { adapters: [adapter] })
+  let answer = ''
+  const asked = [{ role: 'user', content: 'Where?' }]
+  for await (const piece of writer.write(asked, { temperature: 0, maxTokens: 4, adapter: 1 })) answer += piece
+  await writer.release()
+  return answer
+}
+
 describe('an adapter', () => {
   it('is used by TextWriter, and refused with another base in one sentence', { timeout: 60_000 }, async () => {
     const adapter = path.join(folder, 'short')
     const tuned = await tuneDecoder(decoder, [chat('Where?', 'Here')], { ...settings, epochs: 80 })
     await tuned.save(adapter)
     expect((await readdir(adapter)).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors'])
-    const writer = await TextWriter.open(decoder, { adapters: [adapter] })
-    let answer = ''
-    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], {
-      temperature: 0,
-      maxTokens: 4,
-      adapter: 1,
-    }))
-      answer += piece
-    await writer.release()
-    expect(answer).toMatch(/^Here/)
+    expect(await answerOf(decoder, adapter)).toMatch(/^Here/)
 
     const other = path.join(folder, 'other')
     await cp(fixture, other, { recursive: true })
@@ -289,16 +290,7 @@ describe('an adapter', () => {
     const own = [...tuned.weights].filter(([name]) => name.includes('.adapter.'))
     expect(own.length).toBe(12)
     for (const [name, tensor] of own) expect([name, loaded.get(name)]).toEqual([name, tensor])
-    const writer = await TextWriter.open(base, { adapters: [adapter] })
-    let answer = ''
-    for await (const piece of writer.write([{ role: 'user', content: 'Where?' }], {
-      temperature: 0,
-      maxTokens: 4,
-      adapter: 1,
-    }))
-      answer += piece
-    await writer.release()
-    expect(answer).toMatch(/^Here/)
+    expect(await answerOf(base, adapter)).toMatch(/^Here/)
   })
 
   it.skipIf(!python).each([{}, { use_dora: true, use_rslora: true }])(

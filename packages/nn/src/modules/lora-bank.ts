@@ -51,7 +51,8 @@ export interface TrainedAdapter {
 /**
  * Puts several trained adapters on one model, so that one session answers rows of different adapters: the graph gets the input
  * `adapter`, int64 [B], the place in `adapters` of each row's. A model without adapters among them is the base itself. Returns the
- * weights with those of the banks. Ranks and layers may differ; what else was trained must be the base's; for LoRA weights may be in 4 bits. For inference.
+ * weights with those of the banks. Ranks and layers may differ; what else was trained must be the base's; for LoRA weights may
+ * be in 4 bits. For inference.
  * Throws NnError `bad-adapter`, `other-base`, `missing-weight`, `wrong-shape`.
  */
 export function bankAdapters(

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
+import path from 'node:path'
 import { VolantError } from '@volant/data'
 import { refuse } from '../errors.js'
 import type { Log } from '../store/index.js'
@@ -12,7 +11,9 @@ import {
   type ThreadSettings,
   type WriteTask,
 } from './messages.js'
-import { ModelThread, type RunOptions } from './thread.js'
+import { ModelThread, type NotOpened, type RunOptions } from './thread.js'
+
+type DecoderFacts = Extract<ModelFacts, { kind: 'decoder' }>
 
 /** A language model that the server answers with under /v1. */
 export interface HostedModel {
@@ -51,7 +52,7 @@ const needs = {
 /** The language models of this server: each in a thread of its own, loaded when it is first asked, released when idle. */
 export class HostedModels {
   readonly #named: ReadonlyMap<string, Named>
-  readonly #settings: Omit<ThreadSettings, 'source' | 'adapters'>
+  readonly #settings: Omit<ThreadSettings, 'name' | 'source' | 'adapters'>
   readonly #idleTime: number
   readonly #log: Log
   readonly #threads = new Map<string, ModelThread>()
@@ -60,7 +61,7 @@ export class HostedModels {
 
   /** Throws VolantError `bad-models` when names are no names, or not different. */
   constructor({ models = [], threads = 1, quantise, idleTime = 15 * 60_000 }: LanguageOptions, log: Log) {
-    this.#named = namedOf(models.map(withWholePaths))
+    this.#named = namedOf(models)
     this.#settings = { threads, ...(quantise && { quantise }) }
     this.#idleTime = idleTime
     this.#log = log
@@ -99,7 +100,7 @@ export class HostedModels {
       const { kind, other } = needs[task.kind]
       if (facts.kind !== kind) throw refuse('bad-request', `The model "${name}" ${other}.`, { param: 'model' })
       if (task.kind === 'write' && facts.kind === 'decoder') {
-        refuseUnread(name, model, adapter, facts.unread)
+        refuseUnread(name, model, adapter, facts)
         refuseEndless(task, facts)
       }
       if (task.kind === 'embed' && facts.kind === 'encoder') refuseOtherWidth(task, facts)
@@ -119,7 +120,7 @@ export class HostedModels {
   #thread({ name, source, adapters = [] }: HostedModel): ModelThread {
     const kept = this.#threads.get(name)
     if (kept?.usable) return kept
-    const thread = new ModelThread({ ...this.#settings, source, adapters: adapters.map(({ folder }) => folder) })
+    const thread = new ModelThread({ ...this.#settings, name, source, adapters: adapters.map(folderOf) })
     this.#threads.set(name, thread)
     const started = performance.now()
     thread.ready().then(
@@ -132,12 +133,12 @@ export class HostedModels {
     return thread
   }
 
-  async #ready({ name, source }: HostedModel, thread: ModelThread): Promise<ModelFacts> {
+  async #ready(model: HostedModel, thread: ModelThread): Promise<ModelFacts> {
     try {
       return await thread.ready()
     } catch (error) {
-      // Callers know the model by its name; where its files are is the owner's affair.
-      throw notLoaded(name, (error as Error).message.replaceAll(source, name))
+      const { message, place } = error as NotOpened
+      throw notLoaded(model.name, named(message, model, place))
     }
   }
 
@@ -173,27 +174,23 @@ function refuseOtherWidth({ width: asked }: EmbedTask, { width }: { width: numbe
 }
 
 /** Refuses a name whose adapter cannot be read; the model and its other adapters answer nevertheless. */
-function refuseUnread(name: string, model: HostedModel, adapter: number, unread: Readonly<Record<string, string>>) {
-  const folder = model.adapters?.[adapter - 1]?.folder
-  const why = folder === undefined ? undefined : unread[folder]
-  if (folder === undefined || why === undefined) return
-  throw notLoaded(name, why.replaceAll(folder, name).replaceAll(model.source, model.name))
+function refuseUnread(name: string, model: HostedModel, adapter: number, { unread, place }: DecoderFacts): void {
+  const chosen = model.adapters?.[adapter - 1]
+  const why = chosen && unread[folderOf(chosen)]
+  if (why !== undefined) throw notLoaded(name, named(why.replaceAll(folderOf(chosen!), name), model, place))
 }
+
+/** The folder of an adapter, whole, so that it can be told from the rest of a sentence. */
+const folderOf = ({ folder }: { folder: string }): string => path.resolve(folder)
 
 const notLoaded = (name: string, why: string) =>
   refuse('model-not-loaded', `The language model "${name}" could not be loaded: ${why.replace(/\.$/, '')}.`, {
     model: name,
   })
 
-/** With paths as failures tell them, so that they can be replaced by names. */
-function withWholePaths({ name, source, adapters = [] }: HostedModel): HostedModel {
-  const isPath = existsSync(source) || isAbsolute(source) || /^\.{1,2}[\\/]/.test(source)
-  return {
-    name,
-    source: isPath ? resolve(source) : source,
-    adapters: adapters.map((one) => ({ ...one, folder: resolve(one.folder) })),
-  }
-}
+/** A failure as callers are told: they know the model by its name; where its files are is the owner's affair. */
+const named = (why: string, { name, source }: HostedModel, place: string | undefined): string =>
+  place === undefined ? why.replaceAll(`"${source}"`, `"${name}"`) : why.replaceAll(place, name)
 
 function namedOf(models: readonly HostedModel[]): Map<string, Named> {
   const all = models.flatMap((model): [string, Named][] => [

@@ -18,6 +18,8 @@ describe('models that cannot be loaded', () => {
       await copyFile(path.join(fixture('writer'), name), path.join(folder, 'cut', name))
     await writeFile(path.join(folder, 'cut/model.safetensors'), 'no weights')
     const models = ['missing', 'cut', 'later'].map((name) => ({ name, source: path.join(folder, name) }))
+    // The folder that the tests run in, and a name on a hub that cannot be reached.
+    models.push({ name: 'here', source: '.' }, { name: 'hub', source: 'a' })
     server = await TestServer.start({ language: { models: [tiny, ...models] } })
   })
   afterAll(async () => {
@@ -28,6 +30,11 @@ describe('models that cannot be loaded', () => {
   it.each([
     ['missing', /"missing" could not be loaded: "missing" is no folder of a pretrained model/],
     ['cut', /"cut" could not be loaded: .*model\.safetensors/],
+    ['here', /^The language model "here" could not be loaded: [^.]*"?here[^.]*config\.json/],
+    [
+      'hub',
+      /^The language model "hub" could not be loaded: "hub" is no folder or file here, and cannot be had from the hub: /,
+    ],
   ])('say why: %s', async (model, why) => {
     for (const stream of [false, true]) {
       const { status, headers, body } = await server.ask('POST', '/v1/chat/completions', ask('x', { model, stream }))

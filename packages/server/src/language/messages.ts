@@ -2,6 +2,8 @@ import type { ChatMessage, JsonSchema } from '@volant/models'
 
 /** What a model thread opens. */
 export interface ThreadSettings {
+  /** What callers know it by. */
+  name: string
   /** A model's folder, a .gguf file, or a name on the hub. */
   source: string
   /** Folders of PEFT adapters on the weights of a decoder. */
@@ -14,9 +16,12 @@ export interface ThreadSettings {
 export const LONGEST_TOKEN = 256
 
 /** What an opened model is. */
-export type ModelFacts =
+export type OpenedFacts =
   /** `unread`: adapters that cannot be read, with the reason, by folder. */
   { kind: 'decoder'; positions: number; unread: Readonly<Record<string, string>> } | { kind: 'encoder'; width: number }
+
+/** `place`: where its files are on this machine. */
+export type ModelFacts = OpenedFacts & { place: string }
 
 export interface Sampling {
   maxTokens: number
@@ -66,7 +71,8 @@ export type Result<T extends Task> = T extends WriteTask ? Written : Embedded
 export type ToModel = { kind: 'do'; id: number; task: Task } | { kind: 'stop'; id: number } | { kind: 'close' }
 export type FromModel =
   | { kind: 'ready'; facts: ModelFacts }
-  | { kind: 'broken'; message: string }
+  /** `place` as in `ModelFacts`, where it was found. */
+  | { kind: 'broken'; message: string; place: string | undefined }
   | { kind: 'piece'; id: number; text: string }
   | { kind: 'done'; id: number; result: Written | Embedded }
   | { kind: 'failed'; id: number; code: string | undefined; message: string }

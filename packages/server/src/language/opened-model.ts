@@ -1,8 +1,8 @@
-import { locateModel, modelKind, openDecoder, openEncoder, TextEmbedder, TextWriter } from '@volant/models'
+import { modelKind, openDecoder, openEncoder, TextEmbedder, TextWriter } from '@volant/models'
 import {
   type EmbedTask,
   LONGEST_TOKEN,
-  type ModelFacts,
+  type OpenedFacts,
   type Result,
   type Task,
   type ThreadSettings,
@@ -11,26 +11,28 @@ import {
 
 /** A loaded model; it does one task at a time. */
 export interface OpenedModel {
-  readonly facts: ModelFacts
+  readonly facts: OpenedFacts
   /** `onPiece` gets a text while it is written. An aborted text ends with what there is. */
   run<T extends Task>(task: T, signal: AbortSignal, onPiece: (text: string) => void): Promise<Result<T>>
   release(): Promise<void>
 }
 
-/** Opens a model of a folder, a file or the hub. Throws ModelsError. */
-export async function openModel({ source, adapters, threads, quantise }: ThreadSettings): Promise<OpenedModel> {
-  const place = await locateModel(source)
+/** Opens the model of a folder or a file. Throws ModelsError. */
+export async function openModel(
+  place: string,
+  { name, adapters, threads, quantise }: Omit<ThreadSettings, 'source'>,
+): Promise<OpenedModel> {
   if ((await modelKind(place)) === 'decoder') {
     const unread: Record<string, string> = {}
     const onUnread = (folder: string, { message }: Error) => {
       unread[folder] = message
     }
     const options = { threads, quantise, adapters, onUnread }
-    return decoderModel(await TextWriter.open(await openDecoder(place, source), options), unread)
+    return decoderModel(await TextWriter.open(await openDecoder(place, name), options), unread)
   }
   if (adapters.length > 0) throw new Error('it is an encoder, and adapters are served on decoders only')
   if (quantise === '4bit') throw new Error('it is an encoder, whose weights are float32 or int8, not 4bit')
-  const encoder = await openEncoder(place, source)
+  const encoder = await openEncoder(place, name)
   // This is a thread of its own already.
   const embedder = await TextEmbedder.open(encoder, { threads, worker: false, ...(quantise && { quantise }) })
   return encoderModel(embedder, encoder.description.longest)

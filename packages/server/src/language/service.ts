@@ -24,8 +24,9 @@ export class LanguageService {
   }
 
   /**
-   * Has a model do a task for a caller. For the quota a text to write counts one prediction, and so does each text to embed; tokens are
-   * metered, also of a text that its caller did not wait for; vectors nobody waits for are not made, and cost nothing. Throws `quota-exceeded` and as `HostedModels.run` does.
+   * Has a model do a task for a caller. For the quota a text to write counts one prediction, and so does each text to embed;
+   * tokens are metered, also of a text that its caller did not wait for; vectors nobody waits for are not made, and cost
+   * nothing. Throws `quota-exceeded` and as `HostedModels.run` does.
    */
   async run<T extends Task>(
     { channel, keyId }: Principal,

@@ -36,6 +36,16 @@ const refused = [
   'tokens-not-bytes',
 ]
 
+/** Why a model could not be opened, as its owner is told; `place`: where its files are, if they were found. */
+export class NotOpened extends Error {
+  constructor(
+    message: string,
+    readonly place: string | undefined,
+  ) {
+    super(message)
+  }
+}
+
 /** A language model in a worker thread. It does one task at a time, the others wait in a bounded queue. */
 export class ModelThread {
   readonly #worker: Worker
@@ -63,7 +73,7 @@ export class ModelThread {
     this.#ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromModel) => {
         if (message.kind === 'ready') resolve(message.facts)
-        else if (message.kind === 'broken') reject(new Error(message.message))
+        else if (message.kind === 'broken') reject(new NotOpened(message.message, message.place))
         else this.#take(message)
       })
       const fail = (error: Error) => {

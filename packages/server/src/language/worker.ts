@@ -1,5 +1,7 @@
 /** A worker thread that holds one language model and does its tasks, one after another. */
+import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
+import { locateModel } from '@volant/models'
 import type { FromModel, Task, ThreadSettings, ToModel } from './messages.js'
 import { type OpenedModel, openModel } from './opened-model.js'
 
@@ -7,8 +9,11 @@ const port = parentPort!
 const send = (message: FromModel, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+const { source, ...settings } = workerData as ThreadSettings
+let place: string | undefined
 try {
-  const model = await openModel(workerData as ThreadSettings)
+  place = path.resolve(await locateModel(source))
+  const model = await openModel(place, settings)
   let current: { id: number; stop: AbortController; ended: Promise<void> } | undefined
   port.on('message', async (message: ToModel) => {
     if (message.kind === 'do') {
@@ -21,9 +26,9 @@ try {
       port.close()
     } else if (current?.id === message.id) current.stop.abort()
   })
-  send({ kind: 'ready', facts: model.facts })
+  send({ kind: 'ready', facts: { ...model.facts, place } })
 } catch (error) {
-  send({ kind: 'broken', message: said(error) })
+  send({ kind: 'broken', message: said(error), place })
 }
 
 async function run(model: OpenedModel, { id, task }: { id: number; task: Task }, signal: AbortSignal): Promise<void> {
